@@ -1,0 +1,45 @@
+# External packages, and the two functions that declare a library and its tests.
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+# Debian's dnnl-config.cmake asks for OpenCL headers that the CPU engine does not need.
+find_library(WEFT_DNNL_LIBRARY dnnl REQUIRED)
+find_path(WEFT_DNNL_INCLUDE dnnl.hpp REQUIRED)
+add_library(DNNL::dnnl SHARED IMPORTED)
+set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${WEFT_DNNL_LIBRARY}
+  INTERFACE_INCLUDE_DIRECTORIES ${WEFT_DNNL_INCLUDE})
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(libmd REQUIRED IMPORTED_TARGET libmd)
+
+# weft_library(NAME DEPS ...): every source in src/weft/NAME as the static library weft_NAME.
+function(weft_library name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/weft/${name}/*.cpp)
+  if(NOT sources)
+    add_library(weft_${name} INTERFACE)
+    target_link_libraries(weft_${name} INTERFACE weft_flags ${ARG_DEPS})
+    return()
+  endif()
+  add_library(weft_${name} STATIC ${sources})
+  target_link_libraries(weft_${name} PUBLIC weft_flags ${ARG_DEPS})
+endfunction()
+
+# weft_tests(NAME DEPS ...): every tests/NAME/*_test.cpp as one binary. Suites whose name contains
+# Slow carry the ctest label "slow", the others "fast".
+function(weft_tests name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(weft_${name}_tests ${sources})
+  target_link_libraries(weft_${name}_tests PRIVATE weft_test_support ${ARG_DEPS})
+  target_precompile_headers(weft_${name}_tests REUSE_FROM weft_test_pch)
+  gtest_discover_tests(weft_${name}_tests DISCOVERY_MODE PRE_TEST TEST_FILTER "-*Slow*"
+    PROPERTIES LABELS fast TIMEOUT 300)
+  gtest_discover_tests(weft_${name}_tests DISCOVERY_MODE PRE_TEST TEST_FILTER "*Slow*"
+    PROPERTIES LABELS slow TIMEOUT 900)
+endfunction()

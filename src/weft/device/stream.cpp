@@ -1,0 +1,15 @@
+#include "weft/device/stream.hpp"
+
+#include <fmt/format.h>
+
+namespace weft {
+
+std::string to_string(Device device) {
+  switch (device.type) {
+    case DeviceType::cpu:
+      return "cpu";
+  }
+  return fmt::format("device:{}", device.index);
+}
+
+}  // namespace weft

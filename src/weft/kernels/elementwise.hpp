@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+
+#include "weft/base/philox.hpp"
+#include "weft/kernels/context.hpp"
+#include "weft/tensor/tensor.hpp"
+
+namespace weft::kernels {
+
+/// Sets every element to zero.
+void fill_zero(const Context& context, TensorView y);
+
+/// y += x, elementwise.
+void add(const Context& context, ConstTensorView x, TensorView y);
+
+/// y *= factor, elementwise.
+void scale(const Context& context, float factor, TensorView y);
+
+/// y_N += sum over rows of x_TN, in fixed chunks of rows. Needs column_sum_workspace(T, N) bytes.
+void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N);
+size_t column_sum_workspace(int64_t rows, int64_t columns);
+
+/// Sum of squares of x: fp64 partial sums over fixed blocks of 1024 elements, then over the blocks
+/// in order (design: the gradient norm does not depend on threads or shards).
+double sum_of_squares(const Context& context, ConstTensorView x);
+
+/// Number of elements that are exactly zero.
+int64_t count_zeros(const Context& context, ConstTensorView x);
+
+/// True when every element is finite.
+bool all_finite(const Context& context, ConstTensorView x);
+
+/// x[i] = mean + deviation * n(i), where n(i) is the standard normal number of element i of stream
+/// `key` (Box-Muller on Philox words; two words per number, so element i uses words 2i and 2i + 1),
+/// offset by `first_element`: a shard draws the numbers of its global elements.
+void fill_normal(const Context& context, philox::Key key, uint64_t first_element, float mean,
+                 float deviation, TensorView x);
+
+/// Constants of one AdamW step (reference/megatron.md 6.3).
+struct AdamWStep {
+  float learning_rate = 0.0F;
+  float beta1 = 0.9F;
+  float beta2 = 0.999F;
+  float epsilon = 1e-8F;
+  float weight_decay = 0.0F;
+  float bias_correction1 = 1.0F;  ///< 1 - beta1^t
+  float bias_correction2 = 1.0F;  ///< 1 - beta2^t
+  bool decoupled = true;          ///< AdamW; false adds weight_decay * p to the gradient
+};
+
+/// p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + wd * p) after updating m and v with g * grad_scale.
+void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
+           TensorView param, TensorView exp_avg, TensorView exp_avg_sq);
+
+/// SGD with momentum: buf = first ? g : momentum * buf + g; p -= lr * buf, where g = grad *
+/// grad_scale + weight_decay * p. `buffer` is empty when momentum is 0.
+void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
+         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer);
+
+}  // namespace weft::kernels

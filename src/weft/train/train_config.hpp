@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "weft/data/data_config.hpp"
+#include "weft/data/sampler.hpp"
+#include "weft/model/model_config.hpp"
+#include "weft/optim/optimizer_config.hpp"
+#include "weft/tokenizer/tokenizer.hpp"
+
+namespace weft::train {
+
+/// Everything a training run is made of, after all flags are resolved and validated. The
+/// vocabulary size of `model` is filled in once the tokenizer is loaded.
+struct TrainConfig {
+  model::ModelConfig model;
+  data::DataConfig data;
+  tokenizer::TokenizerConfig tokenizer;
+  optim::OptimizerConfig optimizer;
+  optim::ScheduleConfig schedule;
+
+  int64_t sequence_length = 0;           ///< --seq-length
+  int64_t micro_batch_size = 0;          ///< --micro-batch-size
+  int64_t global_batch_size = 0;         ///< --global-batch-size
+  int64_t train_iters = 0;               ///< --train-iters, or derived from --train-samples
+  std::optional<int64_t> train_samples;  ///< --train-samples
+  int64_t make_vocab_size_divisible_by = 128;
+  std::string dataloader_type = "single";  ///< --dataloader-type
+  bool data_sharding = true;
+  uint64_t seed = 1234;      ///< --seed
+  int threads_per_rank = 0;  ///< --threads-per-rank; 0: all cores
+
+  int64_t log_interval = 100;    ///< --log-interval, iterations
+  int64_t eval_interval = 1000;  ///< --eval-interval, iterations
+  int64_t eval_iters = 100;      ///< --eval-iters; 0: no evaluation
+  bool skip_train = false;       ///< --skip-train
+  bool log_throughput = false;
+  bool log_params_norm = false;
+  bool check_for_nan = true;                    ///< off with --no-check-for-nan-in-loss-and-grad
+  std::optional<int64_t> exit_interval;         ///< --exit-interval, iterations
+  std::optional<double> exit_duration_minutes;  ///< --exit-duration-in-mins
+
+  std::string save;                      ///< --save, directory
+  std::string load;                      ///< --load, directory
+  std::optional<int64_t> save_interval;  ///< --save-interval, iterations
+  std::string metrics_file;              ///< --metrics-file
+  bool dry_run = false;                  ///< --dry-run
+};
+
+}  // namespace weft::train
