@@ -15,4 +15,13 @@ struct Program {
   std::function<int(Logger&)> run;
 };
 
+// One per subcommand, each in the file of its name.
+void add_pretrain(CLI::App& app, Program& program);
+void add_preprocess(CLI::App& app, Program& program);
+void add_tokenizer(CLI::App& app, Program& program);
+void add_data(CLI::App& app, Program& program);
+void add_generate(CLI::App& app, Program& program);
+void add_config(CLI::App& app, Program& program);
+void add_completion(CLI::App& app, Program& program);
+
 }  // namespace weft::app
