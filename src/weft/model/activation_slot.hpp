@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "weft/model/output_head.hpp"
+#include "weft/model/transformer_layer.hpp"
+
+namespace weft::model {
+
+/// Whether the two parts of backward run together, layer by layer (D), or apart (B, then W).
+/// Together they share the gradient tensors of one layer; apart every layer keeps its own.
+enum class BackwardMode : uint8_t { fused, split };
+
+/// Everything one microbatch holds from its forward to the end of its backward. Views into an arena
+/// that the caller owns; made by ModelChunk::make_slot.
+struct ActivationSlot {
+  TensorView tokens_BS;     ///< i64, copied from the microbatch: embedding gradients need it
+  TensorView positions_BS;  ///< i64
+  TensorView labels_T;      ///< i64 in token order [S, B]
+  TensorView dloss_T;       ///< weight of each token's loss in the step's loss
+  TensorView embedded_TH;   ///< input of the first layer
+  std::vector<TransformerLayer::Activations> layers;
+  std::vector<TransformerLayer::Gradients> gradients;  ///< one, or one per layer when split
+  OutputHead::Activations head;
+  TensorView dx_TH;  ///< gradient of the residual stream; at the end that of the embedding
+  std::vector<int64_t> sample_ids_B;
+  double loss_tokens = 0.0;  ///< sum of the loss mask
+};
+
+}  // namespace weft::model

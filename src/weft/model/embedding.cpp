@@ -1,0 +1,44 @@
+#include "weft/model/embedding.hpp"
+
+#include "weft/kernels/elementwise.hpp"
+#include "weft/kernels/embedding.hpp"
+
+namespace weft::model {
+
+Embedding::Embedding(Parameter& word, Parameter& position, bool word_is_tied)
+    : word_(&word),
+      position_(&position),
+      tied_(word_is_tied),
+      lookup_grad_VH_(word_is_tied ? word.shape : Shape{0}, DType::f32) {}
+
+void Embedding::forward(const kernels::Context& context, ConstTensorView tokens_BS,
+                        ConstTensorView positions_BS, const DropoutRates& rates,
+                        std::span<const int64_t> sample_ids_B, TensorView x_SBH) const {
+  kernels::embedding_forward(context, word_->value, position_->value, tokens_BS, positions_BS,
+                             x_SBH);
+  const kernels::Dropout dropout = rates.at(0, kernels::DropoutSite::embedding, sample_ids_B);
+  if (dropout.active()) kernels::dropout_forward(context, dropout, x_SBH, x_SBH);
+}
+
+void Embedding::backward_input(const kernels::Context& context, const DropoutRates& rates,
+                               std::span<const int64_t> sample_ids_B, TensorView dx_SBH) const {
+  const kernels::Dropout dropout = rates.at(0, kernels::DropoutSite::embedding, sample_ids_B);
+  if (dropout.active()) kernels::dropout_backward(context, dropout, dx_SBH, dx_SBH);
+}
+
+void Embedding::backward_weight(const kernels::Context& context, ConstTensorView tokens_BS,
+                                ConstTensorView positions_BS, ConstTensorView dx_SBH) {
+  const TensorView word_grad_VH = tied_ ? lookup_grad_VH_.view() : word_->grad;
+  kernels::embedding_backward(context, dx_SBH, tokens_BS, word_grad_VH);
+  kernels::embedding_backward(context, dx_SBH, positions_BS, position_->grad);
+}
+
+void Embedding::zero_gradients(const kernels::Context& context) {
+  if (tied_) kernels::fill_zero(context, lookup_grad_VH_);
+}
+
+void Embedding::finalize(const kernels::Context& context) {
+  if (tied_) kernels::add(context, lookup_grad_VH_, word_->grad);
+}
+
+}  // namespace weft::model

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <span>
+
+#include "weft/model/microbatch.hpp"
+#include "weft/model/parameter.hpp"
+#include "weft/tensor/tensor.hpp"
+
+namespace weft::model {
+
+/// Word plus learned position embedding, then dropout (reference/megatron.md 4.1).
+class Embedding {
+ public:
+  /// The gradient of the word table's lookups is summed in a tensor of its own, apart from the
+  /// gradient that a tied output head adds to the same table; `finalize` joins them once per step
+  /// in a fixed order.
+  Embedding(Parameter& word, Parameter& position, bool word_is_tied);
+
+  void forward(const kernels::Context& context, ConstTensorView tokens_BS,
+               ConstTensorView positions_BS, const DropoutRates& rates,
+               std::span<const int64_t> sample_ids_B, TensorView x_SBH) const;
+  /// Turns dx_SBH from the gradient of the embedding's output into that of the lookups' sum.
+  void backward_input(const kernels::Context& context, const DropoutRates& rates,
+                      std::span<const int64_t> sample_ids_B, TensorView dx_SBH) const;
+  /// Adds the gradients of both tables from what backward_input left in dx_SBH.
+  void backward_weight(const kernels::Context& context, ConstTensorView tokens_BS,
+                       ConstTensorView positions_BS, ConstTensorView dx_SBH);
+
+  /// Sets the separate lookup gradient to zero; call with the parameters' gradients.
+  void zero_gradients(const kernels::Context& context);
+  /// Adds the lookup gradient to the word table's gradient (head + lookup).
+  void finalize(const kernels::Context& context);
+  size_t gradient_bytes() const { return lookup_grad_VH_.view().size_bytes(); }
+
+ private:
+  Parameter* word_;
+  Parameter* position_;
+  bool tied_;
+  Tensor lookup_grad_VH_;
+};
+
+}  // namespace weft::model

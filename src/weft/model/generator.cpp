@@ -1,0 +1,111 @@
+#include "weft/model/generator.hpp"
+
+#include <algorithm>
+
+#include "weft/base/error.hpp"
+#include "weft/model/gpt_parameters.hpp"
+
+namespace weft::model {
+
+struct Generator::Pass {
+  Pass(Stream& stream, const ModelConfig& config, int64_t num_tokens, ParameterSet& parameters)
+      : shape{.sequence = num_tokens, .samples = 1},
+        embedding(parameters.at(kWordEmbeddings), parameters.at(kPositionEmbeddings), false),
+        head(stream, config, {.sequence = 1, .samples = 1}, parameters),
+        context{stream, {}} {
+    for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+      layers.emplace_back(stream, config, shape, layer, parameters, nullptr);
+    }
+    Arena plan;
+    lay_out(plan, config);
+    memory = Buffer(plan.used_bytes());
+    Arena arena(memory.data(), memory.size_bytes());
+    lay_out(arena, config);
+
+    size_t bytes = head.workspace_bytes();
+    for (const TransformerLayer& layer : layers) bytes = std::max(bytes, layer.workspace_bytes());
+    workspace = Buffer(bytes);
+    context.workspace = {workspace.data(), workspace.size_bytes()};
+  }
+
+  void lay_out(Arena& arena, const ModelConfig& config) {
+    tokens_S = arena.take({1, shape.sequence}, DType::i64);
+    positions_S = arena.take({1, shape.sequence}, DType::i64);
+    for (TensorView& hidden : hidden_SH) hidden = arena.take({shape.sequence, config.hidden_size});
+    activations = TransformerLayer::plan_activations(arena, config, shape);
+    transient = TransformerLayer::plan_transient(arena, config, shape);
+    head_activations = OutputHead::plan_activations(arena, config, {.sequence = 1, .samples = 1});
+  }
+
+  MicrobatchShape shape;
+  Embedding embedding;
+  std::vector<TransformerLayer> layers;
+  OutputHead head;
+  Buffer memory;
+  Buffer workspace;
+  TensorView tokens_S;
+  TensorView positions_S;
+  TensorView hidden_SH[2];  ///< input and output of a layer, taking turns
+  TransformerLayer::Activations activations;
+  TransformerLayer::Transient transient;
+  OutputHead::Activations head_activations;
+  kernels::Context context;
+};
+
+Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& parameters)
+    : stream_(stream), config_(config), parameters_(parameters) {
+  const Shape cache_CGD{config.max_position_embeddings, config.num_attention_heads,
+                        config.kv_channels};
+  const auto lay_out = [&](Arena& arena) {
+    caches_.clear();
+    for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+      caches_.push_back({.keys_CGD = arena.take(cache_CGD), .values_CGD = arena.take(cache_CGD)});
+    }
+  };
+  Arena plan;
+  lay_out(plan);
+  cache_memory_ = Buffer(plan.used_bytes());
+  Arena arena(cache_memory_.data(), cache_memory_.size_bytes());
+  lay_out(arena);
+  single_token_ = std::make_unique<Pass>(stream_, config_, 1, parameters_);
+}
+
+Generator::~Generator() = default;
+
+std::span<const float> Generator::append(std::span<const int32_t> tokens) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  check(count > 0, ErrorKind::usage, "a sequence needs at least one token (got 0)");
+  if (length_ + count > capacity()) {
+    fail_with_hint(ErrorKind::usage, "--max-tokens or a shorter --prompt",
+                   "the sequence would have {} tokens, the model has {} positions", length_ + count,
+                   capacity());
+  }
+  if (count > 1) prompt_ = std::make_unique<Pass>(stream_, config_, count, parameters_);
+  Pass& pass = count > 1 ? *prompt_ : *single_token_;
+
+  const auto ids = pass.tokens_S.span<int64_t>();
+  const auto positions = pass.positions_S.span<int64_t>();
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    check(tokens[i] >= 0 && tokens[i] < config_.vocab_size, ErrorKind::usage,
+          "token {} is not in the model's vocabulary of {}", tokens[i], config_.vocab_size);
+    ids[i] = tokens[i];
+    positions[i] = length_ + static_cast<int64_t>(i);
+  }
+  TensorView input_SH = pass.hidden_SH[0];
+  TensorView output_SH = pass.hidden_SH[1];
+  pass.embedding.forward(pass.context, pass.tokens_S, pass.positions_S, {}, {},
+                         input_SH.reshape({count, 1, config_.hidden_size}));
+  for (size_t layer = 0; layer < pass.layers.size(); ++layer) {
+    pass.activations.output_TH = output_SH;
+    pass.layers[layer].forward_cached(pass.context, input_SH, length_, caches_[layer],
+                                      pass.activations, pass.transient);
+    std::swap(input_SH, output_SH);
+  }
+  const ConstTensorView last_1H(input_SH.data<float>() + (count - 1) * config_.hidden_size,
+                                DType::f32, {1, config_.hidden_size});
+  pass.head.forward_logits(pass.context, last_1H, pass.head_activations);
+  length_ += count;
+  return pass.head_activations.logits_TV.span<float>();
+}
+
+}  // namespace weft::model

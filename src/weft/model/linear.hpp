@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "weft/kernels/gemm.hpp"
+#include "weft/model/parameter.hpp"
+
+namespace weft::model {
+
+/// Whether the bias is added by the product itself or later, in a bias-dropout-add (row-parallel
+/// layers in Megatron: attention projection and fc2).
+enum class BiasPlace : uint8_t { in_linear, skipped };
+
+/// y_TO = x_TI W_OI^T + b_O on parameters of a ParameterSet, which outlives the layer.
+class Linear {
+ public:
+  Linear(const Stream& stream, int64_t tokens, Parameter& weight, Parameter* bias, BiasPlace place);
+
+  void forward(const kernels::Context& context, ConstTensorView x_TI, TensorView y_TO) const;
+  /// dx_TI = dy_TO W_OI.
+  void backward_input(const kernels::Context& context, ConstTensorView dy_TO,
+                      TensorView dx_TI) const;
+  /// Adds dy_TO^T x_TI to the weight's gradient and the column sums of dy_TO to the bias's.
+  void backward_weight(const kernels::Context& context, ConstTensorView dy_TO,
+                       ConstTensorView x_TI) const;
+  /// Adds dy_TO^T x_TI to `grad_OI` instead of the weight's own gradient.
+  void backward_weight_into(const kernels::Context& context, ConstTensorView dy_TO,
+                            ConstTensorView x_TI, TensorView grad_OI) const;
+
+  size_t workspace_bytes() const;
+  /// Value of the bias, or an empty view.
+  ConstTensorView bias_value() const;
+
+ private:
+  int64_t tokens_;
+  Parameter* weight_;
+  Parameter* bias_;
+  BiasPlace place_;
+  kernels::LinearPlan plan_;
+};
+
+}  // namespace weft::model

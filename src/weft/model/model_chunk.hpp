@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "weft/kernels/attention.hpp"
+#include "weft/model/activation_slot.hpp"
+#include "weft/model/embedding.hpp"
+#include "weft/model/microbatch.hpp"
+#include "weft/model/model_config.hpp"
+#include "weft/model/output_head.hpp"
+#include "weft/model/parameter.hpp"
+#include "weft/model/transformer_layer.hpp"
+
+namespace weft::model {
+
+/// What one task runs: a whole GPT on one rank, with forward, backward_input (B), backward_weight
+/// (W) and both as one (D). All tensors of a microbatch live in an ActivationSlot; the chunk itself
+/// only holds plans, shared scratch and the lookup gradient of a tied embedding.
+class ModelChunk {
+ public:
+  /// `parameters` (make_gpt_parameters of the same config) outlives the chunk. Make the chunk on
+  /// the thread that runs it, after kernels::set_num_threads.
+  ModelChunk(Stream& stream, const ModelConfig& config, const MicrobatchShape& shape,
+             BackwardMode mode, ParameterSet& parameters, const DropoutRates& rates);
+
+  /// Lays one microbatch's tensors in `arena` (or only counts their bytes).
+  ActivationSlot make_slot(Arena& arena) const;
+  /// Bytes of one slot.
+  size_t slot_bytes() const;
+  /// Bytes of kernel workspace and shared scratch that the chunk owns.
+  size_t scratch_bytes() const { return scratch_.size_bytes() + workspace_.size_bytes(); }
+
+  /// Runs the microbatch through the model with dropout and keeps what backward needs in `slot`.
+  LossSum forward(ActivationSlot& slot, const Microbatch& microbatch);
+  /// As forward without dropout; backward must not follow.
+  LossSum evaluate(ActivationSlot& slot, const Microbatch& microbatch);
+  /// B: all input gradients. The gradient is that of loss_scale * (mean token loss of the
+  /// microbatch); the caller folds 1 / microbatches into loss_scale (reference/megatron.md 4.6).
+  /// Split mode only.
+  void backward_input(ActivationSlot& slot, double loss_scale);
+  /// W: adds all weight gradients from what backward_input left in the slot. Split mode only.
+  void backward_weight(ActivationSlot& slot);
+  /// D: both parts, layer by layer. The gradients have the same bits as B followed by W.
+  void backward(ActivationSlot& slot, double loss_scale);
+
+  /// Sets all gradients to zero: the start of a step.
+  void zero_gradients();
+  /// Joins the head and lookup gradients of a tied embedding: the end of a step's backward passes.
+  void finalize_gradients();
+
+  BackwardMode mode() const { return mode_; }
+  const MicrobatchShape& shape() const { return shape_; }
+  int64_t num_layers() const { return static_cast<int64_t>(layers_.size()); }
+
+ private:
+  LossSum run_forward(ActivationSlot& slot, const Microbatch& microbatch,
+                      const DropoutRates& rates);
+  void load(ActivationSlot& slot, const Microbatch& microbatch) const;
+  LossSum sum_loss(const ActivationSlot& slot) const;
+  void start_backward(ActivationSlot& slot, double loss_scale);
+  void layer_backward_input(ActivationSlot& slot, size_t layer);
+  void layer_backward_weight(ActivationSlot& slot, size_t layer);
+  void embedding_backward_input(ActivationSlot& slot);
+  void embedding_backward_weight(ActivationSlot& slot);
+  ConstTensorView layer_input(const ActivationSlot& slot, size_t layer) const;
+  const TransformerLayer::Gradients& gradients(const ActivationSlot& slot, size_t layer) const;
+  Shape hidden_shape() const { return {shape_.sequence, shape_.samples, config_.hidden_size}; }
+
+  ModelConfig config_;
+  MicrobatchShape shape_;
+  BackwardMode mode_;
+  ParameterSet* parameters_;
+  DropoutRates rates_;
+  kernels::AttentionPlan attention_;
+  Embedding embedding_;
+  std::vector<TransformerLayer> layers_;
+  OutputHead head_;
+  Buffer scratch_;
+  Buffer workspace_;
+  TransformerLayer::Transient transient_;
+  kernels::Context context_;
+};
+
+}  // namespace weft::model

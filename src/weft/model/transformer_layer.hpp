@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "weft/kernels/attention.hpp"
+#include "weft/model/layer_norm.hpp"
+#include "weft/model/linear.hpp"
+#include "weft/model/microbatch.hpp"
+#include "weft/model/model_config.hpp"
+#include "weft/tensor/arena.hpp"
+
+// Shape suffixes: T tokens of a microbatch in [S, B] order, H hidden, F feed-forward width, A =
+// heads * head size, Q = 3 A (queries, keys and values interleaved per head), B samples, N heads, S
+// sequence.
+
+namespace weft::model {
+
+/// A pre-norm transformer layer of a GPT (reference/megatron.md 4.1):
+///   middle = x + dropout(proj(attention(norm1(x))) + b)
+///   output = middle + dropout(fc2(act(fc1(norm2(middle)))) + b)
+/// Backward comes in two parts that can run apart: backward_input (B) and backward_weight (W).
+class TransformerLayer {
+ public:
+  /// What forward saves for both backward parts.
+  struct Activations {
+    LayerNorm::Activations norm1;
+    TensorView qkv_TQ;
+    TensorView attention_TA;
+    TensorView lse_BNS;
+    TensorView middle_TH;
+    LayerNorm::Activations norm2;
+    TensorView fc1_TF;
+    TensorView act_TF;
+    TensorView output_TH;
+  };
+
+  /// What backward_input saves for backward_weight: the output gradients of the parts with weights.
+  struct Gradients {
+    TensorView fc2_TH;
+    TensorView fc1_TF;
+    TensorView norm2_TH;
+    TensorView proj_TH;
+    TensorView qkv_TQ;
+    TensorView norm1_TH;
+  };
+
+  /// Scratch that layers share: it carries nothing from one call to the next.
+  struct Transient {
+    TensorView branch_TH;
+    TensorView d_attention_TA;
+  };
+
+  /// `layer` is 0-based; `attention` serves all layers of a chunk and may be null for a layer that
+  /// only generates.
+  TransformerLayer(const Stream& stream, const ModelConfig& config, const MicrobatchShape& shape,
+                   int64_t layer, ParameterSet& parameters,
+                   const kernels::AttentionPlan* attention);
+
+  static Activations plan_activations(Arena& arena, const ModelConfig& config,
+                                      const MicrobatchShape& shape);
+  static Gradients plan_gradients(Arena& arena, const ModelConfig& config,
+                                  const MicrobatchShape& shape);
+  static Transient plan_transient(Arena& arena, const ModelConfig& config,
+                                  const MicrobatchShape& shape);
+
+  /// Writes activations.output_TH from x_TH.
+  void forward(const kernels::Context& context, ConstTensorView x_TH, const DropoutRates& rates,
+               std::span<const int64_t> sample_ids_B, const Activations& activations,
+               const Transient& transient) const;
+
+  /// As forward without dropout for the `T` tokens of one sample that follow `past` cached tokens.
+  void forward_cached(const kernels::Context& context, ConstTensorView x_TH, int64_t past,
+                      const kernels::KeyValueCache& cache, const Activations& activations,
+                      const Transient& transient) const;
+
+  /// Turns dx_TH from the gradient of the layer's output into the gradient of its input.
+  void backward_input(const kernels::Context& context, ConstTensorView x_TH,
+                      const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
+                      const Activations& activations, const Gradients& gradients,
+                      const Transient& transient, TensorView dx_TH) const;
+
+  /// Adds the weight gradients.
+  void backward_weight(const kernels::Context& context, ConstTensorView x_TH,
+                       const Activations& activations, const Gradients& gradients) const;
+
+  size_t workspace_bytes() const;
+
+ private:
+  /// norm1 and the qkv product: the part before attention that training and generation share.
+  void forward_qkv(const kernels::Context& context, ConstTensorView x_TH,
+                   const Activations& activations) const;
+  /// Everything after attention.
+  void forward_rest(const kernels::Context& context, ConstTensorView x_TH,
+                    const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
+                    const Activations& activations, const Transient& transient) const;
+
+  ModelConfig config_;
+  MicrobatchShape shape_;
+  int64_t number_;  ///< 1-based, as dropout masks are keyed
+  const kernels::AttentionPlan* attention_;
+  LayerNorm norm1_;
+  Linear qkv_;
+  Linear proj_;
+  LayerNorm norm2_;
+  Linear fc1_;
+  Linear fc2_;
+};
+
+}  // namespace weft::model

@@ -1,0 +1,62 @@
+#include "weft/pipeline/executor.hpp"
+
+#include <utility>
+
+#include "weft/base/error.hpp"
+#include "weft/schedule/single_stage.hpp"
+
+namespace weft::pipeline {
+
+using schedule::Task;
+using schedule::TaskKind;
+
+Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches)
+    : chunk_(&chunk), schedule_(std::move(schedule)), num_microbatches_(num_microbatches) {
+  schedule::validate_single_stage(schedule_, num_microbatches);
+  check(!schedule::splits_backward(schedule_) || chunk.mode() == model::BackwardMode::split,
+        ErrorKind::internal, "the schedule splits backward, the model chunk does not");
+  // Microbatches start and finish in order, so as many slots as are held at once suffice and a
+  // microbatch's slot follows from its number.
+  const auto num_slots = static_cast<size_t>(schedule::max_in_flight(schedule_));
+  memory_ = Buffer(num_slots * chunk.slot_bytes());
+  Arena arena(memory_.data(), memory_.size_bytes());
+  for (size_t i = 0; i < num_slots; ++i) slots_.push_back(chunk.make_slot(arena));
+}
+
+model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale) {
+  const double microbatch_scale = loss_scale / static_cast<double>(num_microbatches_);
+  std::vector<model::LossSum> losses(static_cast<size_t>(num_microbatches_));
+  chunk_->zero_gradients();
+  for (const Task& task : schedule_) {
+    model::ActivationSlot& slot = slot_of(task.microbatch);
+    switch (task.kind) {
+      case TaskKind::forward:
+        losses[static_cast<size_t>(task.microbatch)] =
+            chunk_->forward(slot, source.microbatch(task.microbatch));
+        break;
+      case TaskKind::backward_input:
+        chunk_->backward_input(slot, microbatch_scale);
+        break;
+      case TaskKind::backward_weight:
+        chunk_->backward_weight(slot);
+        break;
+      case TaskKind::backward:
+        chunk_->backward(slot, microbatch_scale);
+        break;
+    }
+  }
+  chunk_->finalize_gradients();
+  model::LossSum total;
+  for (const model::LossSum& loss : losses) total += loss;
+  return total;
+}
+
+model::LossSum Executor::evaluate(MicrobatchSource& source, int64_t num_microbatches) {
+  model::LossSum total;
+  for (int64_t m = 0; m < num_microbatches; ++m) {
+    total += chunk_->evaluate(slots_.front(), source.microbatch(m));
+  }
+  return total;
+}
+
+}  // namespace weft::pipeline

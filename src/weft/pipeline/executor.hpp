@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "weft/model/model_chunk.hpp"
+#include "weft/schedule/task.hpp"
+
+namespace weft::pipeline {
+
+/// Where the executor gets its input: microbatch m of the step, by number and never by call order.
+class MicrobatchSource {
+ public:
+  virtual ~MicrobatchSource() = default;
+  /// Views that stay valid until the next call.
+  virtual model::Microbatch microbatch(int64_t index) = 0;
+};
+
+/// Runs a schedule of one rank on a model chunk. The activation slots of all microbatches that the
+/// schedule holds at once are one planned block of memory, taken at construction.
+class Executor {
+ public:
+  /// `chunk` outlives the executor. Throws Error{usage} when the schedule is not complete for
+  /// `num_microbatches` and Error{device} when its memory cannot be had.
+  Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches);
+
+  /// One step: zeroes the gradients, runs every task, joins the gradients. The gradient is that of
+  /// loss_scale * mean over microbatches of the mean token loss. Returns the loss over all tokens.
+  model::LossSum run_step(MicrobatchSource& source, double loss_scale);
+
+  /// Loss of `num_microbatches` microbatches of `source` without dropout or gradients.
+  model::LossSum evaluate(MicrobatchSource& source, int64_t num_microbatches);
+
+  /// Bytes of all slots.
+  size_t activation_bytes() const { return memory_.size_bytes(); }
+
+ private:
+  model::ActivationSlot& slot_of(int64_t microbatch) {
+    return slots_[static_cast<size_t>(microbatch) % slots_.size()];
+  }
+
+  model::ModelChunk* chunk_;
+  schedule::Schedule schedule_;
+  int64_t num_microbatches_;
+  Buffer memory_;
+  std::vector<model::ActivationSlot> slots_;  ///< microbatch m uses slot m mod size
+};
+
+}  // namespace weft::pipeline

@@ -1,0 +1,121 @@
+#include "weft/pipeline/executor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "support/microbatch_data.hpp"
+#include "weft/base/error.hpp"
+#include "weft/model/gpt_parameters.hpp"
+#include "weft/schedule/single_stage.hpp"
+
+namespace weft::pipeline {
+namespace {
+
+using schedule::Schedule;
+using schedule::TaskKind;
+
+constexpr model::MicrobatchShape kShape{.sequence = 17, .samples = 2};
+constexpr int64_t kMicrobatches = 4;
+
+model::ModelConfig small_config() {
+  model::ModelConfig config;
+  config.num_layers = 2;
+  config.hidden_size = 16;
+  config.ffn_hidden_size = 64;
+  config.num_attention_heads = 2;
+  config.kv_channels = 8;
+  config.vocab_size = 50;
+  config.max_position_embeddings = 17;
+  return config;
+}
+
+class RandomSource final : public MicrobatchSource {
+ public:
+  model::Microbatch microbatch(int64_t index) override {
+    data_ =
+        testing::random_microbatch(kShape, small_config().vocab_size, static_cast<uint64_t>(index));
+    for (size_t b = 0; b < data_.sample_ids.size(); ++b) {
+      data_.sample_ids[b] = index * kShape.samples + static_cast<int64_t>(b);
+    }
+    return data_.view();
+  }
+
+ private:
+  testing::MicrobatchData data_{kShape};
+};
+
+struct Outcome {
+  model::LossSum loss;
+  std::vector<float> gradients;
+  size_t activation_bytes;
+};
+
+Outcome run(const Schedule& schedule) {
+  Stream stream;
+  model::ParameterSet parameters = model::make_gpt_parameters(small_config());
+  parameters.initialize(5);
+  const auto mode =
+      schedule::splits_backward(schedule) ? model::BackwardMode::split : model::BackwardMode::fused;
+  model::ModelChunk chunk(stream, small_config(), kShape, mode, parameters,
+                          {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  Executor executor(chunk, schedule, kMicrobatches);
+  RandomSource source;
+  Outcome outcome;
+  outcome.loss = executor.run_step(source, 1.0);
+  outcome.activation_bytes = executor.activation_bytes();
+  for (const model::Parameter& parameter : parameters.all()) {
+    const auto grad = parameter.grad.span<float>();
+    outcome.gradients.insert(outcome.gradients.end(), grad.begin(), grad.end());
+  }
+  return outcome;
+}
+
+void append(Schedule& schedule, TaskKind kind, int64_t begin, int64_t end) {
+  for (int64_t m = begin; m < end; ++m) schedule.push_back({kind, 0, m});
+}
+
+TEST(Executor, EveryOrderGivesTheSameBits) {
+  const Outcome expected = run(schedule::accumulate(kMicrobatches));
+  std::vector<Schedule> orders(3);
+  append(orders[0], TaskKind::forward, 0, 4);  // all forwards first
+  append(orders[0], TaskKind::backward, 0, 4);
+  append(orders[1], TaskKind::forward, 0, 4);  // weight gradients last
+  append(orders[1], TaskKind::backward_input, 0, 4);
+  append(orders[1], TaskKind::backward_weight, 0, 4);
+  append(orders[2], TaskKind::forward, 0, 2);  // weight gradients fill in between
+  append(orders[2], TaskKind::backward_input, 0, 1);
+  append(orders[2], TaskKind::forward, 2, 3);
+  append(orders[2], TaskKind::backward_weight, 0, 1);
+  append(orders[2], TaskKind::backward_input, 1, 3);
+  append(orders[2], TaskKind::backward_weight, 1, 2);
+  append(orders[2], TaskKind::forward, 3, 4);
+  append(orders[2], TaskKind::backward_input, 3, 4);
+  append(orders[2], TaskKind::backward_weight, 2, 4);
+  for (const Schedule& order : orders) {
+    const Outcome outcome = run(order);
+    EXPECT_EQ(outcome.loss.loss, expected.loss.loss);
+    EXPECT_EQ(outcome.loss.tokens, expected.loss.tokens);
+    ASSERT_EQ(outcome.gradients.size(), expected.gradients.size());
+    EXPECT_EQ(std::memcmp(outcome.gradients.data(), expected.gradients.data(),
+                          expected.gradients.size() * sizeof(float)),
+              0);
+    EXPECT_GT(outcome.activation_bytes, expected.activation_bytes);
+  }
+}
+
+TEST(Executor, RefusesASplitScheduleOnAFusedChunk) {
+  Stream stream;
+  model::ParameterSet parameters = model::make_gpt_parameters(small_config());
+  model::ModelChunk chunk(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
+                          {});
+  Schedule split;
+  append(split, TaskKind::forward, 0, 1);
+  append(split, TaskKind::backward_input, 0, 1);
+  append(split, TaskKind::backward_weight, 0, 1);
+  EXPECT_THROW(Executor(chunk, split, 1), Error);
+  EXPECT_THROW(Executor(chunk, schedule::accumulate(2), 3), Error);
+}
+
+}  // namespace
+}  // namespace weft::pipeline
