@@ -1,0 +1,152 @@
+#include "weft/optim/optimizer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "weft/base/error.hpp"
+#include "weft/kernels/elementwise.hpp"
+#include "weft/tensor/arena.hpp"
+
+namespace weft::optim {
+
+namespace {
+
+/// Bytes of a slab that holds one aligned fp32 tensor per parameter.
+size_t slab_bytes(const model::ParameterSet& parameters) {
+  Arena counting;
+  for (const model::Parameter& parameter : parameters.all()) counting.take(parameter.shape);
+  return counting.used_bytes();
+}
+
+}  // namespace
+
+std::vector<std::string> validate(const OptimizerConfig& config) {
+  std::vector<std::string> errors;
+  const auto require = [&](bool holds, const char* flag, double value, const char* expected) {
+    if (!holds) errors.push_back(fmt::format("{} is {}; expected {}", flag, value, expected));
+  };
+  if (config.optimizer != "adam" && config.optimizer != "sgd") {
+    errors.push_back(fmt::format("--optimizer is {}; expected adam or sgd", config.optimizer));
+  }
+  // Written so that NaN breaks every rule.
+  const auto is_decay = [](double value) { return value >= 0.0 && value < 1.0; };
+  const char* decay = "a number from 0 to below 1";
+  require(is_decay(config.adam_beta1), "--adam-beta1", config.adam_beta1, decay);
+  require(is_decay(config.adam_beta2), "--adam-beta2", config.adam_beta2, decay);
+  require(config.adam_eps >= 0.0, "--adam-eps", config.adam_eps, "a number of at least 0");
+  require(is_decay(config.sgd_momentum), "--sgd-momentum", config.sgd_momentum, decay);
+  require(config.clip_grad >= 0.0, "--clip-grad", config.clip_grad,
+          "a number of at least 0 (0: no clipping)");
+  return errors;
+}
+
+Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters)
+    : config_(std::move(config)) {
+  const std::vector<std::string> errors = validate(config_);
+  check(errors.empty(), ErrorKind::usage, "{}", errors.empty() ? "" : errors.front());
+
+  const size_t bytes = slab_bytes(parameters);
+  if (is_adam() || config_.sgd_momentum > 0.0) first_ = Buffer(bytes);
+  if (is_adam()) second_ = Buffer(bytes);
+  // An arena without memory hands out empty views, which is what an absent state is.
+  Arena first(first_.data(), first_.size_bytes());
+  Arena second(second_.data(), second_.size_bytes());
+  slots_.reserve(parameters.all().size());
+  for (model::Parameter& parameter : parameters.all()) {
+    slots_.push_back({&parameter, first.take(parameter.shape), second.take(parameter.shape)});
+  }
+  for (const Slot& slot : slots_) name_order_.push_back(&slot);
+  std::ranges::sort(name_order_, {}, [](const Slot* slot) { return slot->parameter->name; });
+}
+
+StepResult Optimizer::step(const kernels::Context& context, double learning_rate,
+                           double weight_decay) {
+  StepResult result = measure_gradients(context);
+  if (result.skipped) return result;
+  ++num_steps_;
+  update(context, learning_rate, weight_decay, clip_coefficient(result.grad_norm));
+  return result;
+}
+
+StepResult Optimizer::measure_gradients(const kernels::Context& context) const {
+  StepResult result;
+  double sum = 0.0;
+  for (const Slot* slot : name_order_) {
+    // Squares of fp32 numbers do not overflow in fp64: a sum that is not finite means that an
+    // element is not.
+    const double squares = kernels::sum_of_squares(context, slot->parameter->grad);
+    if (!std::isfinite(squares) && !result.skipped) {
+      result.skipped = true;
+      result.non_finite = slot->parameter->name;
+    }
+    sum += squares;
+  }
+  result.grad_norm = std::sqrt(sum);
+  if (result.skipped) return result;
+  for (const Slot& slot : slots_) {
+    result.num_zeros += kernels::count_zeros(context, slot.parameter->grad);
+  }
+  return result;
+}
+
+float Optimizer::clip_coefficient(double grad_norm) const {
+  if (config_.clip_grad <= 0.0) return 1.0F;
+  const double coefficient = config_.clip_grad / (grad_norm + 1e-6);
+  return coefficient < 1.0 ? static_cast<float>(coefficient) : 1.0F;
+}
+
+void Optimizer::update(const kernels::Context& context, double learning_rate, double weight_decay,
+                       float grad_scale) {
+  const double steps = static_cast<double>(num_steps_);
+  kernels::AdamWStep adam;
+  adam.learning_rate = static_cast<float>(learning_rate);
+  adam.beta1 = static_cast<float>(config_.adam_beta1);
+  adam.beta2 = static_cast<float>(config_.adam_beta2);
+  adam.epsilon = static_cast<float>(config_.adam_eps);
+  // From the rounded betas, which the kernel's averages use: the first update is then exact.
+  adam.bias_correction1 = static_cast<float>(1.0 - std::pow(double{adam.beta1}, steps));
+  adam.bias_correction2 = static_cast<float>(1.0 - std::pow(double{adam.beta2}, steps));
+  adam.decoupled = config_.decoupled_weight_decay;
+  const float momentum = static_cast<float>(config_.sgd_momentum);
+
+  for (const Slot& slot : slots_) {
+    const model::Parameter& parameter = *slot.parameter;
+    const float decay = parameter.decays() ? static_cast<float>(weight_decay) : 0.0F;
+    if (is_adam()) {
+      adam.weight_decay = decay;
+      kernels::adamw(context, adam, grad_scale, parameter.grad, parameter.value, slot.first,
+                     slot.second);
+    } else {
+      kernels::sgd(context, adam.learning_rate, momentum, decay, num_steps_ == 1, grad_scale,
+                   parameter.grad, parameter.value, slot.first);
+    }
+  }
+}
+
+double Optimizer::params_norm(const kernels::Context& context) const {
+  double sum = 0.0;
+  for (const Slot* slot : name_order_) {
+    sum += kernels::sum_of_squares(context, slot->parameter->value);
+  }
+  return std::sqrt(sum);
+}
+
+std::vector<StateTensor> Optimizer::state() const {
+  std::vector<StateTensor> tensors;
+  const char* first_name = is_adam() ? "exp_avg" : "momentum_buffer";
+  for (const Slot& slot : slots_) {
+    const std::string& name = slot.parameter->name;
+    if (!slot.first.empty()) {
+      tensors.push_back({fmt::format("optimizer.state.{}.{}", first_name, name), slot.first});
+    }
+    if (!slot.second.empty()) {
+      tensors.push_back({fmt::format("optimizer.state.exp_avg_sq.{}", name), slot.second});
+    }
+  }
+  return tensors;
+}
+
+}  // namespace weft::optim

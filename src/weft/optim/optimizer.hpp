@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "weft/device/memory_resource.hpp"
+#include "weft/kernels/context.hpp"
+#include "weft/model/parameter.hpp"
+#include "weft/optim/optimizer_config.hpp"
+#include "weft/tensor/tensor.hpp"
+
+namespace weft::optim {
+
+/// Every rule that `config` breaks, as sentences that name the flag; empty when it can be used.
+std::vector<std::string> validate(const OptimizerConfig& config);
+
+/// What one step did.
+struct StepResult {
+  bool skipped = false;    ///< a gradient was not finite: neither parameters nor state changed
+  double grad_norm = 0.0;  ///< L2 norm of all gradients before clipping; not finite when skipped
+  int64_t num_zeros = 0;   ///< gradient elements that are exactly zero; 0 when skipped
+  std::string non_finite;  ///< name of the first parameter whose gradient is not finite
+};
+
+/// One tensor of the optimizer's state, for example "optimizer.state.exp_avg.<parameter>".
+struct StateTensor {
+  std::string name;
+  TensorView value;
+};
+
+/// AdamW or SGD over all parameters of a model (reference/megatron.md 6.3). The state is fp32, one
+/// slab per kind, zero at the start. `parameters` must outlive the optimizer.
+class Optimizer {
+ public:
+  /// Allocates the state. Throws Error{usage} when `config` is not valid.
+  Optimizer(OptimizerConfig config, model::ParameterSet& parameters);
+
+  /// Updates every parameter from its gradient: norm, clipping to clip_grad, weight decay on
+  /// matrices only. Gradients are read, never changed. The same gradients give the same bits for
+  /// any number of threads.
+  StepResult step(const kernels::Context& context, double learning_rate, double weight_decay);
+
+  /// L2 norm of all parameters, in the fixed order of the gradient norm.
+  double params_norm(const kernels::Context& context) const;
+
+  /// Successful steps so far: the t of Adam's bias corrections.
+  int64_t num_steps() const { return num_steps_; }
+  /// Continues a saved run.
+  void set_num_steps(int64_t num_steps) { num_steps_ = num_steps; }
+
+  /// The state in the order of the parameters: exp_avg and exp_avg_sq for adam, momentum_buffer for
+  /// sgd with momentum, nothing for plain sgd.
+  std::vector<StateTensor> state() const;
+  size_t state_bytes() const { return first_.size_bytes() + second_.size_bytes(); }
+
+ private:
+  /// One parameter with its part of the slabs; views are empty where the optimizer has no state.
+  struct Slot {
+    model::Parameter* parameter;
+    TensorView first;   ///< exp_avg or momentum_buffer
+    TensorView second;  ///< exp_avg_sq
+  };
+
+  bool is_adam() const { return config_.optimizer == "adam"; }
+  StepResult measure_gradients(const kernels::Context& context) const;
+  float clip_coefficient(double grad_norm) const;
+  void update(const kernels::Context& context, double learning_rate, double weight_decay,
+              float grad_scale);
+
+  OptimizerConfig config_;
+  Buffer first_;
+  Buffer second_;
+  std::vector<Slot> slots_;              ///< in the order of the parameters
+  std::vector<const Slot*> name_order_;  ///< the same in the order of the names: order of sums
+  int64_t num_steps_ = 0;
+};
+
+}  // namespace weft::optim
