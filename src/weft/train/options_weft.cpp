@@ -1,0 +1,31 @@
+// The option table, part "weft's own": data, one entry per option.
+#include "weft/train/option_table.hpp"
+
+namespace weft::train {
+
+std::span<const OptionSpec> weft_options() {
+  static constexpr OptionSpec kOptions[] = {
+      {"config", "--config", OptionKind::text, "None", "", ListSize::one, OptionGroup::weft,
+       OptionOrigin::weft, "", "file with options: JSON, or lines name = value", OptionStatus::acts,
+       "ConfigCommand.FileEnvironmentAndFlagsInThatOrder"},
+      {"dry_run", "--dry-run", OptionKind::set_true, "False", "", ListSize::one, OptionGroup::weft,
+       OptionOrigin::weft, "", "everything up to the first step, without its memory",
+       OptionStatus::acts, "PretrainCommand.DryRunIsPassedOn"},
+      {"metrics_file", "--metrics-file", OptionKind::text, "None", "", ListSize::one,
+       OptionGroup::weft, OptionOrigin::weft, "", "file for one JSON line per iteration",
+       OptionStatus::acts, "OptionEffects.Logging"},
+      {"threads_per_rank", "--threads-per-rank", OptionKind::integer, "None", "", ListSize::one,
+       OptionGroup::weft, OptionOrigin::weft, "threads",
+       "compute threads of a rank; cores / ranks when absent", OptionStatus::acts,
+       "OptionEffects.Threads"},
+      {"json", "--json", OptionKind::set_true, "False", "", ListSize::one, OptionGroup::weft,
+       OptionOrigin::weft, "", "results and errors as JSON on stdout", OptionStatus::acts,
+       "ErrorBlocks.JsonErrorsAreOneObjectOnStdout"},
+      {"quiet", "--quiet", OptionKind::set_true, "False", "", ListSize::one, OptionGroup::weft,
+       OptionOrigin::weft, "", "results and errors only", OptionStatus::acts,
+       "OptionParser.QuietAndJsonAreValues"},
+  };
+  return kOptions;
+}
+
+}  // namespace weft::train
