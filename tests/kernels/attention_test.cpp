@@ -1,0 +1,191 @@
+#include "weft/kernels/attention.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "reference/attention.hpp"
+#include "support/gradient_check.hpp"
+#include "support/tensor_near.hpp"
+#include "support/test_tensors.hpp"
+#include "support/thread_counts.hpp"
+#include "weft/kernels/dropout_math.hpp"
+
+namespace weft::kernels {
+namespace {
+
+using reference::AttentionSizes;
+using namespace weft::testing;  // NOLINT(google-build-using-namespace)
+
+AttentionSpec to_spec(const AttentionSizes& size) {
+  return {size.sequence, size.microbatch, size.heads, size.groups, size.head_dim, DType::f32};
+}
+
+/// Global sample indices of up to four microbatch rows.
+constexpr std::array<int64_t, 4> kSamples = {7, 3, 4294967299, 0};
+
+Dropout make_dropout(double rate, const AttentionSizes& size) {
+  return {rate, 1234, 5, DropoutSite::attention,
+          std::span(kSamples).first(static_cast<size_t>(size.microbatch))};
+}
+
+/// The documented mask, element by element.
+reference::AttentionMask mask_of(const Dropout& dropout, const AttentionSizes& size) {
+  return [dropout, size](int64_t b, int64_t head, int64_t query, int64_t key) -> double {
+    if (!dropout.active()) return 1.0;
+    const int64_t element = (head * size.sequence + query) * size.sequence + key;
+    const auto sample = static_cast<uint64_t>(dropout.samples_B[static_cast<size_t>(b)]);
+    const uint32_t word = dropout_word(dropout.key, sample, static_cast<uint64_t>(element));
+    return dropout_factor(word, dropout.threshold, dropout.scale);
+  };
+}
+
+struct AttentionResult {
+  Tensor out;
+  Tensor lse;
+  Tensor dqkv;
+};
+
+AttentionResult run_attention(const AttentionSizes& size, const Dropout& dropout, const Tensor& qkv,
+                              const Tensor& dout) {
+  Stream stream;
+  const AttentionPlan plan(stream, to_spec(size));
+  Buffer workspace(plan.workspace_bytes());
+  const Context context{stream, {workspace.data(), workspace.size_bytes()}};
+  AttentionResult result{filled_tensor(dout.shape(), NAN),
+                         filled_tensor({size.microbatch, size.heads, size.sequence}, NAN),
+                         filled_tensor(qkv.shape(), NAN)};
+  plan.forward(context, dropout, qkv, result.out, result.lse);
+  plan.backward(context, dropout, dout, qkv, result.out, result.lse, result.dqkv);
+  return result;
+}
+
+void expect_matches_reference(const AttentionSizes& size, double rate, double magnitude = 1.0) {
+  SCOPED_TRACE(::testing::Message()
+               << "S " << size.sequence << " B " << size.microbatch << " N " << size.heads << " G "
+               << size.groups << " D " << size.head_dim << " rate " << rate);
+  const Tensor qkv =
+      random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 1, magnitude);
+  const Tensor dout =
+      random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 2);
+  const Dropout dropout = make_dropout(rate, size);
+  const AttentionResult result = run_attention(size, dropout, qkv, dout);
+  const auto mask = mask_of(dropout, size);
+  const auto forward = reference::attention_forward(size, to_double(qkv), mask);
+  const auto dqkv = reference::attention_backward(size, to_double(dout), to_double(qkv), mask);
+  const Tolerance base = tolerance_of(DType::f32);
+  // A score's rounding error grows with the score (magnitude^2) and moves the output by its size.
+  expect_tensor_near("out", result.out, forward.out,
+                     scaled(base, magnitude * magnitude * magnitude));
+  expect_tensor_near("lse", result.lse, forward.lse, scaled(base, magnitude * magnitude));
+  double largest = 1.0;
+  for (const double value : dqkv) largest = std::max(largest, std::abs(value));
+  expect_tensor_near("dqkv", result.dqkv, dqkv, scaled(base, largest * magnitude * magnitude));
+}
+
+TEST(Attention, MatchesTheReferenceAtOddSizes) {
+  for (const int64_t sequence : {1, 2, 3, 17, 63, 64, 65, 95, 96, 97, 130, 193}) {
+    expect_matches_reference({sequence, 2, 2, 2, 8}, 0.0);
+    expect_matches_reference({sequence, 1, 2, 1, 5}, 0.25);
+  }
+}
+
+TEST(Attention, MatchesTheReferenceAtEveryKindOfHeadSize) {
+  for (const int64_t head_dim : {1, 3, 15, 16, 17, 64, 65, 128, 256}) {
+    expect_matches_reference({70, 1, 2, 1, head_dim}, 0.0);
+    expect_matches_reference({68, 1, 1, 1, head_dim}, 0.1);
+  }
+}
+
+TEST(Attention, MatchesTheReferenceWithGroupedQueries) {
+  expect_matches_reference({67, 2, 6, 6, 7}, 0.0);
+  expect_matches_reference({67, 2, 6, 3, 7}, 0.0);
+  expect_matches_reference({100, 2, 6, 2, 7}, 0.5);
+  expect_matches_reference({67, 4, 6, 1, 7}, 0.1);
+}
+
+TEST(Attention, SurvivesLargeScores) {
+  // Scores of several hundred: exponentials overflow unless the maximum is subtracted.
+  expect_matches_reference({101, 1, 2, 2, 16}, 0.0, 10.0);
+}
+
+TEST(AttentionSlow, MatchesTheReferenceAt1025) {
+  expect_matches_reference({1025, 1, 2, 1, 16}, 0.1);
+}
+
+TEST(Attention, ReferenceAgreesWithCentralDifferences) {
+  const AttentionSizes size{9, 2, 4, 2, 3};
+  const std::vector<double> qkv =
+      to_double(random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 3));
+  const std::vector<double> dout =
+      to_double(random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 4));
+  for (const double rate : {0.0, 0.3}) {
+    const auto mask = mask_of(make_dropout(rate, size), size);
+    const auto loss = [&](const std::vector<double>& x) {
+      return dot(reference::attention_forward(size, x, mask).out, dout);
+    };
+    check_gradient("dqkv", loss, qkv, reference::attention_backward(size, dout, qkv, mask));
+  }
+}
+
+TEST(Attention, BitsDoNotDependOnThreads) {
+  const AttentionSizes size{150, 3, 4, 2, 24};
+  const Tensor qkv = random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 5);
+  const Tensor dout =
+      random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 6);
+  const Dropout dropout = make_dropout(0.1, size);
+  expect_same_for_thread_counts([&] {
+    AttentionResult result = run_attention(size, dropout, qkv, dout);
+    std::vector<Tensor> tensors;
+    tensors.push_back(std::move(result.out));
+    tensors.push_back(std::move(result.lse));
+    tensors.push_back(std::move(result.dqkv));
+    return tensors;
+  });
+}
+
+TEST(Attention, ASampleDoesNotDependOnItsNeighbours) {
+  const AttentionSizes two{40, 2, 2, 2, 8};
+  const AttentionSizes one{40, 1, 2, 2, 8};
+  const Tensor qkv = random_tensor({40, 2, two.qkv_width()}, 7);
+  Tensor qkv_of_second({40, 1, one.qkv_width()}, DType::f32);
+  for (int64_t s = 0; s < 40; ++s) {
+    const auto width = static_cast<size_t>(one.qkv_width());
+    const auto from = qkv.span<float>().subspan(static_cast<size_t>(2 * s + 1) * width, width);
+    std::copy(from.begin(), from.end(),
+              qkv_of_second.span<float>().subspan(static_cast<size_t>(s) * width).begin());
+  }
+  const Tensor dout = random_tensor({40, 2, 16}, 8);
+  const Tensor dout_one = random_tensor({40, 1, 16}, 9);
+  const AttentionResult both = run_attention(two, make_dropout(0.2, two), qkv, dout);
+  const Dropout second(0.2, 1234, 5, DropoutSite::attention, std::span(kSamples).subspan(1, 1));
+  const AttentionResult alone = run_attention(one, second, qkv_of_second, dout_one);
+  for (size_t s = 0; s < 40; ++s) {
+    for (size_t d = 0; d < 16; ++d) {
+      ASSERT_EQ(both.out.span<float>()[(2 * s + 1) * 16 + d], alone.out.span<float>()[s * 16 + d]);
+    }
+  }
+}
+
+TEST(Attention, RefusesImpossibleSizes) {
+  Stream stream;
+  EXPECT_THROW(AttentionPlan(stream, {0, 1, 1, 1, 8}), Error);
+  EXPECT_THROW(AttentionPlan(stream, {4, 1, 3, 2, 8}), Error);
+  EXPECT_THROW(AttentionPlan(stream, {4, 1, 1, 1, 257}), Error);
+}
+
+TEST(Attention, RefusesASmallWorkspaceAndAcceptsALargerOne) {
+  const AttentionSizes size{8, 1, 1, 1, 8};
+  Stream stream;
+  const AttentionPlan plan(stream, to_spec(size));
+  Tensor qkv({8, 1, 24}, DType::f32);
+  Tensor out({8, 1, 8}, DType::f32);
+  Tensor lse({1, 1, 8}, DType::f32);
+  Buffer large(plan.workspace_bytes() + 1000);
+  EXPECT_NO_THROW(plan.forward({stream, {large.data(), large.size_bytes()}}, {}, qkv, out, lse));
+  EXPECT_THROW(
+      plan.forward({stream, {large.data(), plan.workspace_bytes() - 1}}, {}, qkv, out, lse), Error);
+}
+
+}  // namespace
+}  // namespace weft::kernels
