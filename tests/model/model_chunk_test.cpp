@@ -29,8 +29,8 @@ constexpr MicrobatchShape kShape{.sequence = 33, .samples = 3};
 constexpr DropoutRates kDropout{.hidden = 0.2, .attention = 0.1, .seed = 7};
 
 /// A model with random weights and one slot, ready to run.
-struct Run {
-  Run(const ModelConfig& config, BackwardMode mode, const DropoutRates& rates)
+struct ModelRun {
+  ModelRun(const ModelConfig& config, BackwardMode mode, const DropoutRates& rates)
       : parameters(make_gpt_parameters(config)),
         chunk(stream, config, kShape, mode, parameters, rates),
         memory(chunk.slot_bytes()),
@@ -83,8 +83,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST(ModelChunk, SplitBackwardHasTheBitsOfTheFusedOne) {
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 1);
-  Run fused(small_config(), BackwardMode::fused, kDropout);
-  Run split(small_config(), BackwardMode::split, kDropout);
+  ModelRun fused(small_config(), BackwardMode::fused, kDropout);
+  ModelRun split(small_config(), BackwardMode::split, kDropout);
   EXPECT_EQ(fused.step(data), split.step(data));
   EXPECT_TRUE(same_bits(fused.gradients(), split.gradients()));
   EXPECT_LT(fused.chunk.slot_bytes(), split.chunk.slot_bytes());
@@ -96,7 +96,7 @@ TEST(ModelChunk, BitsDoNotDependOnTheNumberOfThreads) {
   std::vector<float> gradients;
   for (const int threads : {1, 2, 4}) {
     kernels::set_num_threads(threads);
-    Run run(small_config(), BackwardMode::fused, kDropout);
+    ModelRun run(small_config(), BackwardMode::fused, kDropout);
     const double this_loss = run.step(data);
     if (loss) {
       EXPECT_EQ(this_loss, *loss) << threads << " threads";
@@ -118,7 +118,7 @@ TEST(ModelChunk, DropoutFollowsTheSampleNotItsPlace) {
   swap_rows(swapped.tokens);
   swap_rows(swapped.labels);
   std::swap(swapped.sample_ids[0], swapped.sample_ids[2]);
-  Run run(small_config(), BackwardMode::fused, kDropout);
+  ModelRun run(small_config(), BackwardMode::fused, kDropout);
   run.chunk.forward(run.slot, data.view());
   const auto before = run.slot.head.loss_T.span<float>();
   const std::vector<float> losses(before.begin(), before.end());
@@ -132,8 +132,8 @@ TEST(ModelChunk, DropoutFollowsTheSampleNotItsPlace) {
 
 TEST(ModelChunk, EvaluationUsesNoDropout) {
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 4);
-  Run with(small_config(), BackwardMode::fused, kDropout);
-  Run without(small_config(), BackwardMode::fused, DropoutRates{});
+  ModelRun with(small_config(), BackwardMode::fused, kDropout);
+  ModelRun without(small_config(), BackwardMode::fused, DropoutRates{});
   const double clean = without.chunk.forward(without.slot, data.view()).mean();
   EXPECT_EQ(with.chunk.evaluate(with.slot, data.view()).mean(), clean);
   EXPECT_NE(with.chunk.forward(with.slot, data.view()).mean(), clean);
@@ -143,7 +143,7 @@ TEST(ModelChunk, MaskedTokensChangeNeitherLossNorGradient) {
   auto data = testing::random_microbatch(kShape, small_config().vocab_size, 5);
   const size_t last = data.tokens.size() - 1;  // nothing attends to the last token of a sample
   data.loss_mask[last] = 0.0F;
-  Run run(small_config(), BackwardMode::fused, DropoutRates{});
+  ModelRun run(small_config(), BackwardMode::fused, DropoutRates{});
   const double loss = run.step(data);
   const auto gradients = run.gradients();
   data.labels[last] = (data.labels[last] + 1) % small_config().vocab_size;
@@ -158,7 +158,7 @@ TEST(ModelChunk, MaskedTokensChangeNeitherLossNorGradient) {
 /// parameter.
 void expect_central_differences(const ModelConfig& config, const DropoutRates& rates) {
   const auto data = testing::random_microbatch(kShape, config.vocab_size, 6);
-  Run run(config, BackwardMode::fused, rates);
+  ModelRun run(config, BackwardMode::fused, rates);
   run.step(data);
   for (Parameter& parameter : run.parameters.all()) {
     const auto values = parameter.value.span<float>();
@@ -197,10 +197,10 @@ TEST(ModelChunk, GradientsAreCentralDifferencesUntiedWithErfGelu) {
 TEST(ModelChunk, TiedEmbeddingGradientIsHeadPlusLookup) {
   // With an untied copy of the same table, the two gradients add up to the tied one.
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 8);
-  Run tied(small_config(), BackwardMode::fused, DropoutRates{});
+  ModelRun tied(small_config(), BackwardMode::fused, DropoutRates{});
   ModelConfig untied_config = small_config();
   untied_config.tied_embeddings = false;
-  Run untied(untied_config, BackwardMode::fused, DropoutRates{});
+  ModelRun untied(untied_config, BackwardMode::fused, DropoutRates{});
   const auto table = tied.parameters.at(kWordEmbeddings).value.span<float>();
   std::ranges::copy(table, untied.parameters.at(kOutputLayer).value.span<float>().begin());
   EXPECT_EQ(tied.step(data), untied.step(data));

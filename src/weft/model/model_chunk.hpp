@@ -32,6 +32,9 @@ class ModelChunk {
   /// Bytes of kernel workspace and shared scratch that the chunk owns.
   size_t scratch_bytes() const { return scratch_.size_bytes() + workspace_.size_bytes(); }
 
+  /// Bytes of the lookup gradient of a tied embedding.
+  size_t gradient_bytes() const { return embedding_.gradient_bytes(); }
+
   /// Runs the microbatch through the model with dropout and keeps what backward needs in `slot`.
   LossSum forward(ActivationSlot& slot, const Microbatch& microbatch);
   /// As forward without dropout; backward must not follow.

@@ -1,0 +1,60 @@
+#include "weft/train/batch_source.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include "weft/base/error.hpp"
+
+namespace weft::train {
+
+namespace {
+
+void check_tokens(std::span<const int64_t> tokens, int64_t vocab_size, int64_t sample) {
+  const auto unknown = std::ranges::find_if(
+      tokens, [vocab_size](int64_t token) { return token < 0 || token >= vocab_size; });
+  if (unknown == tokens.end()) return;
+  fail_with_hint(ErrorKind::data, "--vocab-file and --merge-file of the data",
+                 "sample {} holds token {}, the model's vocabulary has {}", sample, *unknown,
+                 vocab_size);
+}
+
+}  // namespace
+
+BatchSource::BatchSource(const data::Dataset& dataset, const data::SamplerConfig& sampler,
+                         const model::MicrobatchShape& shape, int64_t vocab_size)
+    : dataset_(&dataset),
+      sampler_(sampler),
+      shape_(shape),
+      vocab_size_(vocab_size),
+      tokens_BS_(static_cast<size_t>(shape.tokens())),
+      positions_BS_(tokens_BS_.size()),
+      labels_BS_(tokens_BS_.size()),
+      loss_mask_BS_(tokens_BS_.size()),
+      sample_ids_B_(static_cast<size_t>(shape.samples)) {}
+
+model::Microbatch BatchSource::microbatch(int64_t index) {
+  const std::vector<int64_t> indices =
+      sampler_.microbatch(consumed_samples_, index, /*data_parallel_rank=*/0);
+  check(static_cast<int64_t>(indices.size()) == shape_.samples, ErrorKind::internal,
+        "the sampler gave {} samples for a microbatch of {}", indices.size(), shape_.samples);
+  const auto length = static_cast<size_t>(shape_.sequence);
+  for (size_t b = 0; b < indices.size(); ++b) {
+    // Masks follow the place in the run, not the dataset's index, so that epochs differ.
+    sample_ids_B_[b] = consumed_samples_ + index * shape_.samples + static_cast<int64_t>(b);
+    const auto row = [&](auto& values) { return std::span(values).subspan(b * length, length); };
+    dataset_->read(indices[b], {.tokens = row(tokens_BS_),
+                                .labels = row(labels_BS_),
+                                .positions = row(positions_BS_),
+                                .loss_mask = row(loss_mask_BS_)});
+    check_tokens(row(tokens_BS_), vocab_size_, indices[b]);
+    check_tokens(row(labels_BS_), vocab_size_, indices[b]);
+  }
+  const Shape shape_BS{shape_.samples, shape_.sequence};
+  return {.tokens_BS = {tokens_BS_.data(), DType::i64, shape_BS},
+          .positions_BS = {positions_BS_.data(), DType::i64, shape_BS},
+          .labels_BS = {labels_BS_.data(), DType::i64, shape_BS},
+          .loss_mask_BS = {loss_mask_BS_.data(), DType::f32, shape_BS},
+          .sample_ids_B = sample_ids_B_};
+}
+
+}  // namespace weft::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "weft/data/dataset.hpp"
+#include "weft/data/sampler.hpp"
+#include "weft/model/microbatch.hpp"
+#include "weft/pipeline/executor.hpp"
+
+namespace weft::train {
+
+/// Microbatches of a dataset for the executor: microbatch m of an iteration is fetched by number,
+/// from the number of samples consumed before the iteration.
+class BatchSource final : public pipeline::MicrobatchSource {
+ public:
+  /// `dataset` outlives the source. `vocab_size` bounds the token ids that a model accepts.
+  BatchSource(const data::Dataset& dataset, const data::SamplerConfig& sampler,
+              const model::MicrobatchShape& shape, int64_t vocab_size);
+
+  /// Sets where the next iteration starts.
+  void start_iteration(int64_t consumed_samples) { consumed_samples_ = consumed_samples; }
+
+  /// Throws Error{data} when the samples have run out or hold a token that the model does not know.
+  model::Microbatch microbatch(int64_t index) override;
+
+ private:
+  const data::Dataset* dataset_;
+  data::Sampler sampler_;
+  model::MicrobatchShape shape_;
+  int64_t vocab_size_;
+  int64_t consumed_samples_ = 0;
+  std::vector<int64_t> tokens_BS_;
+  std::vector<int64_t> positions_BS_;
+  std::vector<int64_t> labels_BS_;
+  std::vector<float> loss_mask_BS_;
+  std::vector<int64_t> sample_ids_B_;
+};
+
+}  // namespace weft::train

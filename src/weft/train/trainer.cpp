@@ -1,0 +1,104 @@
+#include "weft/train/trainer.hpp"
+
+#include <chrono>
+#include <cmath>
+
+#include "weft/base/error.hpp"
+#include "weft/model/gpt_parameters.hpp"
+#include "weft/optim/schedule.hpp"
+#include "weft/schedule/single_stage.hpp"
+#include "weft/train/batch_source.hpp"
+
+namespace weft::train {
+
+namespace {
+
+model::ParameterSet initial_parameters(const TrainConfig& config) {
+  model::ParameterSet parameters = model::make_gpt_parameters(config.model);
+  parameters.initialize(config.seed);
+  return parameters;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
+                 const comm::RankContext& rank)
+    : config_(config),
+      datasets_(&datasets),
+      rank_(rank.rank),
+      shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
+      num_microbatches_(config.global_batch_size / config.micro_batch_size),
+      parameters_(initial_parameters(config)),
+      chunk_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
+             {.hidden = config.model.hidden_dropout,
+              .attention = config.model.attention_dropout,
+              .seed = config.seed}),
+      executor_(chunk_, schedule::accumulate(num_microbatches_), num_microbatches_),
+      optimizer_(config.optimizer, parameters_) {}
+
+IterationResult Trainer::train_iteration() {
+  const auto start = std::chrono::steady_clock::now();
+  BatchSource source(*datasets_->train, sampler_config(datasets_->train->size()), shape_,
+                     config_.model.vocab_size);
+  source.start_iteration(state_.consumed_train_samples);
+
+  IterationResult result;
+  result.loss = executor_.run_step(source, /*loss_scale=*/1.0);
+  result.step = optimizer_.step({stream_, {}}, learning_rate(),
+                                optim::weight_decay(config_.schedule, state_.schedule_samples));
+  check_finite(result);
+
+  ++state_.iteration;
+  state_.consumed_train_samples += config_.global_batch_size;
+  if (!result.step.skipped) state_.schedule_samples += config_.global_batch_size;
+  result.learning_rate = learning_rate();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+void Trainer::check_finite(const IterationResult& result) const {
+  if (!config_.check_for_nan) return;
+  const int64_t iteration = state_.iteration + 1;
+  if (!std::isfinite(result.loss.mean())) {
+    fail_with_hint(ErrorKind::numeric, "a smaller --lr, or --no-check-for-nan-in-loss-and-grad",
+                   "Rank {}, iteration {}: the loss is {} (expected a finite number)", rank_,
+                   iteration, result.loss.mean());
+  }
+  if (result.step.skipped) {
+    fail_with_hint(ErrorKind::numeric,
+                   "a smaller --lr or --clip-grad, or --no-check-for-nan-in-loss-and-grad",
+                   "Rank {}, iteration {}: the gradient of {} is not finite", rank_, iteration,
+                   result.step.non_finite);
+  }
+}
+
+model::LossSum Trainer::evaluate(const data::Dataset& dataset, int64_t consumed_samples) {
+  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model.vocab_size);
+  model::LossSum total;
+  for (int64_t i = 0; i < config_.eval_iters; ++i) {
+    source.start_iteration(consumed_samples + i * config_.global_batch_size);
+    total += executor_.evaluate(source, num_microbatches_);
+  }
+  return total;
+}
+
+data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
+  return {.type = config_.dataloader_type,
+          .total_samples = total_samples,
+          .micro_batch_size = config_.micro_batch_size,
+          .data_parallel_size = 1,
+          .data_sharding = config_.data_sharding};
+}
+
+double Trainer::learning_rate() const {
+  return optim::learning_rate(config_.schedule, state_.schedule_samples);
+}
+
+double Trainer::params_norm() const { return optimizer_.params_norm({stream_, {}}); }
+
+size_t Trainer::planned_bytes() const {
+  return parameters_.size_bytes() + chunk_.scratch_bytes() + chunk_.gradient_bytes() +
+         executor_.activation_bytes() + optimizer_.state_bytes();
+}
+
+}  // namespace weft::train

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "weft/checkpoint/train_state.hpp"
+#include "weft/comm/rank_context.hpp"
+#include "weft/data/build_datasets.hpp"
+#include "weft/model/model_chunk.hpp"
+#include "weft/model/parameter.hpp"
+#include "weft/optim/optimizer.hpp"
+#include "weft/pipeline/executor.hpp"
+#include "weft/train/train_config.hpp"
+
+namespace weft::train {
+
+/// What one iteration did.
+struct IterationResult {
+  model::LossSum loss;
+  optim::StepResult step;
+  double learning_rate = 0.0;  ///< after the iteration, as Megatron prints it
+  double seconds = 0.0;
+};
+
+/// One rank's training state and the two things done with it: an iteration and an evaluation.
+/// Prints nothing; pretrain.cpp drives it.
+class Trainer {
+ public:
+  /// Takes all memory of the run. `config` is complete (its vocabulary is known); `datasets`
+  /// outlives the trainer. Parameters start from `config.seed`.
+  Trainer(const TrainConfig& config, const data::Datasets& datasets, const comm::RankContext& rank);
+
+  /// Runs one iteration: all microbatches, the optimizer, the counters. Throws Error{numeric} when
+  /// the loss or the gradient norm is not finite and config.check_for_nan is on.
+  IterationResult train_iteration();
+
+  /// Loss over `config.eval_iters` batches of `dataset` that start at `consumed_samples`.
+  model::LossSum evaluate(const data::Dataset& dataset, int64_t consumed_samples);
+
+  model::ParameterSet& parameters() { return parameters_; }
+  optim::Optimizer& optimizer() { return optimizer_; }
+  /// Counters of the run, saved with every checkpoint.
+  checkpoint::TrainState& state() { return state_; }
+  /// L2 norm of all parameters.
+  double params_norm() const;
+
+  /// Bytes that the run holds from start to end: parameters, gradients, optimizer state,
+  /// activations and workspace.
+  size_t planned_bytes() const;
+
+ private:
+  void check_finite(const IterationResult& result) const;
+  data::SamplerConfig sampler_config(int64_t total_samples) const;
+  double learning_rate() const;
+
+  TrainConfig config_;
+  const data::Datasets* datasets_;
+  int rank_;
+  model::MicrobatchShape shape_;
+  int64_t num_microbatches_;
+  mutable Stream stream_;
+  model::ParameterSet parameters_;
+  model::ModelChunk chunk_;
+  pipeline::Executor executor_;
+  optim::Optimizer optimizer_;
+  checkpoint::TrainState state_;
+};
+
+}  // namespace weft::train

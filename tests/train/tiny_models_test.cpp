@@ -1,0 +1,74 @@
+// vectors/tiny_models.json: four AdamW steps of a whole GPT against a float64 reference.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "support/tiny_gpt.hpp"
+#include "support/vectors.hpp"
+#include "weft/optim/optimizer.hpp"
+#include "weft/pipeline/executor.hpp"
+#include "weft/schedule/single_stage.hpp"
+
+namespace weft::train {
+namespace {
+
+constexpr double kTolerance = 1e-5;  // relative
+
+class TinySource final : public pipeline::MicrobatchSource {
+ public:
+  explicit TinySource(const testing::TinyGpt& tiny) {
+    for (int64_t m = 0; m < tiny.num_microbatches; ++m) data_.push_back(tiny.microbatch(m));
+  }
+  model::Microbatch microbatch(int64_t index) override {
+    return data_[static_cast<size_t>(index)].view();
+  }
+
+ private:
+  std::vector<testing::MicrobatchData> data_;
+};
+
+TEST(TinyModels, FourAdamWStepsOfTheGpt) {
+  const testing::TinyGpt tiny(testing::load_vector("tiny_models"));
+  Stream stream;
+  model::ParameterSet parameters = tiny.parameters();
+  model::ModelChunk chunk(stream, tiny.config, tiny.shape, model::BackwardMode::fused, parameters,
+                          {});
+  pipeline::Executor executor(chunk, schedule::accumulate(tiny.num_microbatches),
+                              tiny.num_microbatches);
+  const auto& constants = tiny.json.at("optimizer");
+  optim::OptimizerConfig config;
+  config.adam_beta1 = constants.at("betas")[0];
+  config.adam_beta2 = constants.at("betas")[1];
+  config.adam_eps = constants.at("eps");
+  config.clip_grad = constants.at("clip_grad");
+  optim::Optimizer optimizer(config, parameters);
+  TinySource source(tiny);
+
+  ASSERT_EQ(tiny.json.at("steps").size(), 4u);
+  for (const auto& expected : tiny.json.at("steps")) {
+    const std::string step = fmt::format("step {}", expected.at("step").get<int>());
+    const model::LossSum loss = executor.run_step(source, 1.0);
+    const double expected_loss = expected.at("lm_loss");
+    EXPECT_NEAR(loss.mean(), expected_loss, kTolerance * expected_loss) << step;
+    const auto result =
+        optimizer.step({stream, {}}, constants.at("lr"), constants.at("weight_decay"));
+    const double expected_norm = expected.at("grad_norm");
+    EXPECT_NEAR(result.grad_norm, expected_norm, kTolerance * expected_norm) << step;
+    for (const model::Parameter& parameter : parameters.all()) {
+      const std::string name = testing::TinyGpt::vector_name(parameter.name);
+      const auto& first = expected.at("param_first4_after").at(name);
+      for (size_t i = 0; i < first.size(); ++i) {
+        // One step moves an element by about lr: the tolerance is relative to values of that size.
+        const double value = first[i];
+        EXPECT_NEAR(parameter.value.span<float>()[i], value,
+                    kTolerance * std::max(std::abs(value), 0.1))
+            << step << " " << name << " element " << i;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace weft::train
