@@ -131,7 +131,11 @@ void GemmPlan::run(const Context& context, ConstTensorView a, ConstTensorView b,
   check_size("A", a, spec_.m * spec_.k);
   check_size("B", b, spec_.k * spec_.n);
   check_size("C", c, spec_.m * spec_.n);
-  check_size("bias", bias, spec_.bias ? spec_.n : bias.empty() ? bias.num_elements() : 0);
+  if (spec_.bias) {
+    check_size("bias", bias, spec_.n);
+  } else {
+    check(bias.empty(), ErrorKind::internal, "a bias is given to a product made without one");
+  }
   check_workspace("GemmPlan::run", context, workspace_bytes());
   Backend& backend = *backend_;
   // oneDNN takes every handle as void*; it only reads A, B and the bias.
