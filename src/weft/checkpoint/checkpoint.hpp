@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "weft/checkpoint/train_state.hpp"
+#include "weft/model/parameter.hpp"
+#include "weft/optim/optimizer.hpp"
+
+namespace weft::checkpoint {
+
+/// Saves a run below `root` (--save) as iter_NNNNNNN/{model.safetensors, optimizer.safetensors,
+/// state.json} and then names the iteration in latest_checkpointed_iteration.txt. The directory
+/// appears when it is complete and the tracker is written last, so a save that fails or is
+/// interrupted leaves the previous checkpoint as it was. Without `optimizer` only the model is
+/// saved. Throws Error{checkpoint} when a file cannot be written.
+void save_model(const std::filesystem::path& root, TrainState state,
+                const model::ParameterSet& parameters, const optim::Optimizer* optimizer);
+
+/// Fills `parameters`, and `optimizer` unless it is null, with the exact bits of the latest
+/// checkpoint below `root` (--load) and returns its state; nothing when there is no tracker file.
+/// Throws Error{checkpoint}, naming tensor and flag, when a file is damaged or a tensor is missing,
+/// unknown or of another shape; everything is checked before anything is changed.
+std::optional<TrainState> load_model(const std::filesystem::path& root,
+                                     model::ParameterSet& parameters, optim::Optimizer* optimizer);
+
+}  // namespace weft::checkpoint
