@@ -14,8 +14,8 @@ using TokenId = int32_t;
 /// Which tokenizer, and its files. Field names are Megatron's flags.
 struct TokenizerConfig {
   std::string type = "GPT2BPETokenizer";  ///< --tokenizer-type: GPT2BPETokenizer or NullTokenizer
-  std::string vocab_file;                 ///< --vocab-file, token -> id as JSON
-  std::string merge_file;                 ///< --merge-file, one merge per line
+  std::string vocab_file{};               ///< --vocab-file, token -> id as JSON
+  std::string merge_file{};               ///< --merge-file, one merge per line
   int64_t vocab_size = 0;                 ///< --vocab-size, NullTokenizer only: ids 0..V-1, eod V
 };
 
