@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "weft/train/option_rules.hpp"
+
 namespace weft::train {
 
 namespace {
@@ -54,9 +56,10 @@ void derive_model(OptionValues& values) {
   const auto hidden = values.maybe_integer("hidden_size");
   const auto heads = values.maybe_integer("num_attention_heads");
   if (hidden && values.is_none("ffn_hidden_size")) {
-    // 2/3 of 4h in float64, rounded down to a multiple of 64, keeps SwiGLU's size near GELU's.
-    const auto gated = static_cast<int64_t>(static_cast<double>(4 * *hidden) * 2.0 / 3.0 / 64.0);
-    values.derive("ffn_hidden_size", values.flag("swiglu") ? gated * 64 : 4 * *hidden);
+    const int64_t plain = saturating_product(4, std::max<int64_t>(0, *hidden));
+    // 2/3 of it, rounded down to a multiple of 64, keeps SwiGLU's size near GELU's.
+    const int64_t gated = plain / 3 * 2 / 64 * 64;
+    values.derive("ffn_hidden_size", values.flag("swiglu") ? gated : plain);
   }
   if (hidden && heads && *heads > 0 && values.is_none("kv_channels")) {
     values.derive("kv_channels", *hidden / *heads);
@@ -106,7 +109,8 @@ void derive_types(OptionValues& values) {
 void derive_training(OptionValues& values) {
   const auto micro = values.maybe_integer("micro_batch_size");
   if (values.is_none("global_batch_size") && micro) {
-    values.derive("global_batch_size", *micro * values.integer("data_parallel_size"));
+    values.derive("global_batch_size",
+                  saturating_product(*micro, values.integer("data_parallel_size")));
   }
   if (values.text("weight_decay_incr_style") == "constant") {
     for (const char* end : {"start_weight_decay", "end_weight_decay"}) {

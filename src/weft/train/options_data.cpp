@@ -78,7 +78,7 @@ std::span<const OptionSpec> data_options() {
        "the causal mask is never stored"},
       {"s3_cache_path", "--s3-cache-path", OptionKind::text, "None", "", ListSize::one,
        OptionGroup::data, OptionOrigin::logged, "", "cache of data read from S3",
-       OptionStatus::refused, "data is read from local files; copy it first"},
+       OptionStatus::refused, "data is read from local files; use a local copy"},
       {"sample_rate", "--sample-rate", OptionKind::real, "1.0", "", ListSize::one,
        OptionGroup::data, OptionOrigin::logged, "share", "part of the data to use",
        OptionStatus::refused, "belongs to vision; use --split"},

@@ -27,16 +27,19 @@ std::span<const OptionSpec> tokenizer_options() {
        OptionStatus::refused, "belongs to T5; leave the option out"},
       {"tokenizer_model", "--tokenizer-model", OptionKind::text, "None", "", ListSize::one,
        OptionGroup::tokenizer, OptionOrigin::logged, "", "file of another tokenizer",
-       OptionStatus::refused, "use --vocab-file and --merge-file"},
+       OptionStatus::refused,
+       "only byte-pair vocabularies are read; use --vocab-file and --merge-file"},
       {"tiktoken_pattern", "--tiktoken-pattern", OptionKind::text, "None", "", ListSize::one,
        OptionGroup::tokenizer, OptionOrigin::logged, "", "word pattern of tiktoken",
-       OptionStatus::refused, "use GPT2BPETokenizer"},
+       OptionStatus::refused, "tiktoken is not supported; use --tokenizer-type GPT2BPETokenizer"},
       {"tiktoken_num_special_tokens", "--tiktoken-num-special-tokens", OptionKind::integer, "1000",
        "", ListSize::one, OptionGroup::tokenizer, OptionOrigin::logged, "tokens",
-       "reserved ids of tiktoken", OptionStatus::refused, "use GPT2BPETokenizer"},
+       "reserved ids of tiktoken", OptionStatus::refused,
+       "tiktoken is not supported; use --tokenizer-type GPT2BPETokenizer"},
       {"tiktoken_special_tokens", "--tiktoken-special-tokens", OptionKind::text_list, "None", "",
        ListSize::one_or_more, OptionGroup::tokenizer, OptionOrigin::logged, "",
-       "special tokens of tiktoken", OptionStatus::refused, "use GPT2BPETokenizer"},
+       "special tokens of tiktoken", OptionStatus::refused,
+       "tiktoken is not supported; use --tokenizer-type GPT2BPETokenizer"},
   };
   return kOptions;
 }

@@ -23,7 +23,7 @@ std::span<const OptionSpec> weft_options() {
        "ErrorBlocks.JsonErrorsAreOneObjectOnStdout"},
       {"quiet", "--quiet", OptionKind::set_true, "False", "", ListSize::one, OptionGroup::weft,
        OptionOrigin::weft, "", "results and errors only", OptionStatus::acts,
-       "OptionParser.QuietAndJsonAreValues"},
+       "PretrainCommand.QuietDropsWarningsNotErrors"},
   };
   return kOptions;
 }

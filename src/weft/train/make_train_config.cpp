@@ -1,0 +1,176 @@
+#include "weft/train/make_train_config.hpp"
+
+#include <fmt/format.h>
+
+#include "weft/train/argument_block.hpp"
+#include "weft/train/option_derivation.hpp"
+#include "weft/train/option_rules.hpp"
+#include "weft/train/option_status.hpp"
+
+namespace weft::train {
+
+namespace {
+
+model::ModelConfig model_config(const OptionValues& values) {
+  model::ModelConfig model;
+  model.num_layers = values.integer("num_layers");
+  model.hidden_size = values.integer("hidden_size");
+  model.ffn_hidden_size = values.integer("ffn_hidden_size");
+  model.num_attention_heads = values.integer("num_attention_heads");
+  model.kv_channels = values.integer("kv_channels");
+  model.max_position_embeddings = values.integer("max_position_embeddings");
+  model.norm_epsilon = static_cast<float>(values.real("norm_epsilon"));
+  model.activation = values.flag("bias_gelu_fusion") ? kernels::Activation::gelu_tanh
+                                                     : kernels::Activation::gelu_erf;
+  model.tied_embeddings = !values.flag("untie_embeddings_and_output_weights");
+  model.hidden_dropout = values.real("hidden_dropout");
+  model.attention_dropout = values.real("attention_dropout");
+  model.init_method_std = values.real("init_method_std");
+  return model;
+}
+
+data::DataConfig data_config(const OptionValues& values) {
+  data::DataConfig data;
+  data.data_path = values.words("data_path");
+  data.train_data_path = values.words("train_data_path");
+  data.valid_data_path = values.words("valid_data_path");
+  data.test_data_path = values.words("test_data_path");
+  data.split = values.text("split");
+  data.data_cache_path = values.text("data_cache_path");
+  data.mock_data = values.flag("mock_data");
+  data.seed = values.integer("seed");
+  data.sequence_length = values.integer("seq_length");
+  data.reset_position_ids = values.flag("reset_position_ids");
+  data.eod_mask_loss = values.flag("eod_mask_loss");
+  return data;
+}
+
+tokenizer::TokenizerConfig tokenizer_config(const OptionValues& values) {
+  tokenizer::TokenizerConfig tokenizer;
+  tokenizer.type = values.text("tokenizer_type");
+  tokenizer.vocab_file = values.text("vocab_file");
+  tokenizer.merge_file = values.text("merge_file");
+  tokenizer.vocab_size = values.maybe_integer("vocab_size").value_or(0);
+  return tokenizer;
+}
+
+optim::OptimizerConfig optimizer_config(const OptionValues& values) {
+  optim::OptimizerConfig optimizer;
+  optimizer.optimizer = values.text("optimizer");
+  optimizer.adam_beta1 = values.real("adam_beta1");
+  optimizer.adam_beta2 = values.real("adam_beta2");
+  optimizer.adam_eps = values.real("adam_eps");
+  optimizer.sgd_momentum = values.real("sgd_momentum");
+  optimizer.clip_grad = values.real("clip_grad");
+  return optimizer;
+}
+
+// Lengths are in samples whether the run counts iterations or samples (reference/megatron.md 6.4).
+optim::ScheduleConfig schedule_config(const OptionValues& values) {
+  optim::ScheduleConfig schedule;
+  const bool by_samples = values.is_none("train_iters");
+  const int64_t unit = by_samples ? 1 : values.integer("global_batch_size");
+  const auto samples = [&](const char* iterations_name, const char* samples_name) {
+    const auto length = values.maybe_integer(by_samples ? samples_name : iterations_name);
+    return static_cast<double>(saturating_product(length.value_or(0), unit));
+  };
+  schedule.lr = values.real("lr");
+  schedule.min_lr = values.real("min_lr");
+  schedule.lr_warmup_init = values.real("lr_warmup_init");
+  schedule.lr_decay_style = values.text("lr_decay_style");
+  schedule.weight_decay_incr_samples = samples("train_iters", "train_samples");
+  schedule.lr_decay_samples = samples("lr_decay_iters", "lr_decay_samples");
+  if (schedule.lr_decay_samples == 0.0) {
+    schedule.lr_decay_samples = schedule.weight_decay_incr_samples;
+  }
+  const auto fraction = values.maybe_real("lr_warmup_fraction");
+  schedule.lr_warmup_samples = fraction ? *fraction * schedule.lr_decay_samples
+                                        : samples("lr_warmup_iters", "lr_warmup_samples");
+  schedule.lr_wsd_decay_samples = samples("lr_wsd_decay_iters", "lr_wsd_decay_samples");
+  schedule.lr_wsd_decay_style = values.text("lr_wsd_decay_style");
+  schedule.start_weight_decay = values.real("start_weight_decay");
+  schedule.end_weight_decay = values.real("end_weight_decay");
+  schedule.weight_decay_incr_style = values.text("weight_decay_incr_style");
+  return schedule;
+}
+
+void set_loop(const OptionValues& values, TrainConfig& config) {
+  config.sequence_length = values.integer("seq_length");
+  config.micro_batch_size = values.integer("micro_batch_size");
+  config.global_batch_size = values.integer("global_batch_size");
+  config.train_samples = values.maybe_integer("train_samples");
+  config.train_iters = config.train_samples ? *config.train_samples / config.global_batch_size
+                                            : values.integer("train_iters");
+  config.make_vocab_size_divisible_by = values.integer("make_vocab_size_divisible_by");
+  config.dataloader_type = values.text("dataloader_type");
+  config.data_sharding = values.flag("data_sharding");
+  config.seed = static_cast<uint64_t>(values.integer("seed"));
+  config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
+  config.skip_train = values.flag("skip_train");
+  config.check_for_nan = values.flag("check_for_nan_in_loss_and_grad");
+  config.exit_interval = values.maybe_integer("exit_interval");
+  config.exit_duration_minutes = values.maybe_real("exit_duration_in_mins");
+  config.dry_run = values.flag("dry_run");
+}
+
+void set_output(const OptionValues& values, TrainConfig& config) {
+  config.log_interval = values.integer("log_interval");
+  config.eval_interval = values.integer("eval_interval");
+  config.eval_iters = values.integer("eval_iters");
+  config.log_throughput = values.flag("log_throughput");
+  config.log_params_norm = values.flag("log_params_norm");
+  config.metrics_file = values.text("metrics_file");
+  config.save = values.text("save");
+  config.load = values.text("load");
+  config.save_interval = values.maybe_integer("save_interval");
+}
+
+std::string one_line(const OptionProblem& problem) {
+  return problem.hint.empty() ? problem.message
+                              : fmt::format("{}; try {}", problem.message, problem.hint);
+}
+
+}  // namespace
+
+ResolvedOptions resolve_options(const ParsedOptions& parsed) {
+  ResolvedOptions resolved{parsed.values, {}, parsed.warnings, {}};
+  derive_values(resolved.values);
+  resolved.notices = start_notices(parsed.values, resolved.values);
+  resolved.argument_block = argument_block(resolved.values);
+  return resolved;
+}
+
+TrainConfig make_train_config(const OptionValues& values) {
+  TrainConfig config;
+  config.model = model_config(values);
+  config.data = data_config(values);
+  config.tokenizer = tokenizer_config(values);
+  config.optimizer = optimizer_config(values);
+  config.schedule = schedule_config(values);
+  set_loop(values, config);
+  set_output(values, config);
+  return config;
+}
+
+Error problems_error(const std::vector<OptionProblem>& problems) {
+  if (problems.size() == 1) {
+    return Error(ErrorKind::usage, problems.front().message, problems.front().hint);
+  }
+  std::string message = fmt::format("{} problems with the options", problems.size());
+  for (const OptionProblem& problem : problems) message += "\n  " + one_line(problem);
+  return Error(ErrorKind::usage, message);
+}
+
+PreparedRun prepare_run(const OptionSources& sources) {
+  ParsedOptions parsed = parse_options(sources);
+  std::vector<OptionProblem> problems = parsed.problems;
+  check_statuses(parsed.values, problems, parsed.warnings);
+  ResolvedOptions options = resolve_options(parsed);
+  const std::vector<OptionProblem> broken = check_rules(options.values);
+  problems.insert(problems.end(), broken.begin(), broken.end());
+  if (!problems.empty()) throw problems_error(problems);
+  TrainConfig config = make_train_config(options.values);
+  return {std::move(config), std::move(options)};
+}
+
+}  // namespace weft::train
