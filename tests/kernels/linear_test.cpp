@@ -1,0 +1,166 @@
+#include <gtest/gtest.h>
+
+#include "reference/linear.hpp"
+#include "support/gradient_check.hpp"
+#include "support/tensor_near.hpp"
+#include "support/test_tensors.hpp"
+#include "support/thread_counts.hpp"
+#include "weft/kernels/gemm.hpp"
+
+namespace weft::kernels {
+namespace {
+
+using reference::LinearSizes;
+using namespace weft::testing;  // NOLINT(google-build-using-namespace)
+
+struct LinearCase {
+  explicit LinearCase(const LinearSizes& sizes)
+      : size(sizes),
+        x(random_tensor({size.tokens, size.in}, 1)),
+        w(random_tensor({size.out, size.in}, 2)),
+        bias(random_tensor({size.out}, 3)),
+        dy(random_tensor({size.tokens, size.out}, 4)) {}
+
+  /// y, dx, dw. dw starts at `dw_start`, the others at NaN: they are written, not added to.
+  std::vector<Tensor> run(bool with_bias, float dw_start = 0.0F) const {
+    Stream stream;
+    const LinearPlan plan(stream, size.tokens, size.in, size.out, with_bias);
+    Buffer workspace(plan.workspace_bytes());
+    const Context context{stream, {workspace.data(), workspace.size_bytes()}};
+    std::vector<Tensor> r;
+    r.push_back(filled_tensor(dy.shape(), NAN));
+    r.push_back(filled_tensor(x.shape(), NAN));
+    r.push_back(filled_tensor(w.shape(), dw_start));
+    plan.forward(context, x, w, with_bias ? bias.view() : ConstTensorView(), r[0]);
+    plan.backward_input(context, dy, w, r[1]);
+    plan.backward_weight(context, dy, x, r[2]);
+    return r;
+  }
+
+  LinearSizes size;
+  Tensor x;
+  Tensor w;
+  Tensor bias;
+  Tensor dy;
+};
+
+void expect_matches_reference(const LinearSizes& size) {
+  SCOPED_TRACE(::testing::Message() << size.tokens << " tokens, " << size.in << " -> " << size.out);
+  const LinearCase layer(size);
+  const auto x = to_double(layer.x);
+  const auto w = to_double(layer.w);
+  const Tolerance base = tolerance_of(DType::f32);
+  const auto depth = [](int64_t k) { return 2.0 * std::sqrt(static_cast<double>(k)); };
+  for (const bool with_bias : {false, true}) {
+    const std::vector<Tensor> r = layer.run(with_bias);
+    const auto bias = with_bias ? to_double(layer.bias) : std::vector<double>{};
+    const auto gradients = reference::linear_backward(size, to_double(layer.dy), x, w);
+    expect_tensor_near("y", r[0], reference::linear_forward(size, x, w, bias),
+                       scaled(base, depth(size.in)));
+    expect_tensor_near("dx", r[1], gradients.dx, scaled(base, depth(size.out)));
+    expect_tensor_near("dw", r[2], gradients.dw, scaled(base, depth(size.tokens)));
+  }
+}
+
+TEST(Linear, MatchesTheReferenceAtOddSizes) {
+  for (const int64_t tokens : {1, 3, 65}) {
+    for (const int64_t in : {1, 17, 64}) {
+      for (const int64_t out : {1, 3, 63}) expect_matches_reference({tokens, in, out});
+    }
+  }
+  expect_matches_reference({300, 96, 130});  // packs the weight for the input gradient
+}
+
+TEST(Linear, SumsTheWeightGradientOverPiecesOfTokens) {
+  for (const int64_t tokens : {1023, 1024, 1025, 2048, 2500}) {
+    expect_matches_reference({tokens, 9, 5});
+  }
+}
+
+TEST(Linear, TheWeightGradientAddsToWhatIsThere) {
+  const LinearCase layer({1100, 6, 4});
+  std::vector<double> expected = to_double(layer.run(false)[2]);
+  for (double& value : expected) value += 7.0;
+  expect_tensor_near("dw", layer.run(false, 7.0F)[2], expected,
+                     scaled(tolerance_of(DType::f32), 70.0));
+}
+
+TEST(Linear, ReferenceAgreesWithCentralDifferences) {
+  const LinearSizes size{4, 5, 3};
+  const LinearCase layer(size);
+  const auto x = to_double(layer.x);
+  const auto w = to_double(layer.w);
+  const auto dy = to_double(layer.dy);
+  const auto gradients = reference::linear_backward(size, dy, x, w);
+  check_gradient(
+      "dx", [&](const auto& v) { return dot(reference::linear_forward(size, v, w, {}), dy); }, x,
+      gradients.dx);
+  check_gradient(
+      "dw", [&](const auto& v) { return dot(reference::linear_forward(size, x, v, {}), dy); }, w,
+      gradients.dw);
+}
+
+TEST(Linear, BitsDoNotDependOnThreads) {
+  for (const LinearSizes& size :
+       {LinearSizes{1500, 96, 80}, LinearSizes{2048, 48, 64}, LinearSizes{300, 256, 1024},
+        LinearSizes{33, 512, 33}, LinearSizes{260, 17, 1999}}) {
+    const LinearCase layer(size);
+    expect_same_for_thread_counts([&] { return layer.run(true); });
+  }
+}
+
+TEST(LinearSlow, BitsDoNotDependOnThreadsAtModelSizes) {
+  for (const LinearSizes& size :
+       {LinearSizes{2048, 256, 1024}, LinearSizes{2048, 1024, 256}, LinearSizes{1024, 256, 8192}}) {
+    const LinearCase layer(size);
+    expect_same_for_thread_counts([&] { return layer.run(false); });
+  }
+}
+
+TEST(Gemm, EveryTranspositionAndAccumulation) {
+  Stream stream;
+  const LinearSizes size{7, 11, 5};  // m, k, n
+  const Tensor a = random_tensor({7, 11}, 1);
+  const Tensor b = random_tensor({5, 11}, 2);  // stored [n, k]
+  Tensor a_transposed({11, 7}, DType::f32);
+  Tensor b_plain({11, 5}, DType::f32);
+  for (size_t k = 0; k < 11; ++k) {
+    for (size_t i = 0; i < 7; ++i)
+      a_transposed.span<float>()[k * 7 + i] = a.span<float>()[i * 11 + k];
+    for (size_t j = 0; j < 5; ++j) b_plain.span<float>()[k * 5 + j] = b.span<float>()[j * 11 + k];
+  }
+  for (int flags = 0; flags < 8; ++flags) {
+    const GemmSpec spec{.m = 7,
+                        .n = 5,
+                        .k = 11,
+                        .transpose_a = (flags & 1) != 0,
+                        .transpose_b = (flags & 2) != 0,
+                        .accumulate = (flags & 4) != 0};
+    const GemmPlan plan(stream, spec);
+    Buffer workspace(plan.workspace_bytes() + 64);
+    Tensor c = filled_tensor({7, 5}, spec.accumulate ? 2.0F : NAN);
+    plan.run({stream, {workspace.data(), workspace.size_bytes()}},
+             spec.transpose_a ? a_transposed : a, spec.transpose_b ? b : b_plain, c);
+    auto expected = reference::linear_forward(size, to_double(a), to_double(b), {});
+    for (double& value : expected) value += spec.accumulate ? 2.0 : 0.0;
+    expect_tensor_near("c", c, expected, scaled(tolerance_of(DType::f32), 4.0));
+  }
+}
+
+TEST(Gemm, RefusesEmptySizesWrongTensorsAndSmallWorkspaces) {
+  Stream stream;
+  EXPECT_THROW(GemmPlan(stream, {.m = 0, .n = 1, .k = 1}), Error);
+  EXPECT_THROW(LinearPlan(stream, 4, 0, 4, false), Error);
+  const GemmPlan plan(stream, {.m = 300, .n = 64, .k = 64});
+  ASSERT_GT(plan.workspace_bytes(), 0u);  // B is packed into it
+  Buffer workspace(plan.workspace_bytes());
+  const Tensor a({300, 64}, DType::f32);
+  const Tensor b({64, 64}, DType::f32);
+  Tensor c({300, 64}, DType::f32);
+  EXPECT_NO_THROW(plan.run({stream, {workspace.data(), workspace.size_bytes()}}, a, b, c));
+  EXPECT_THROW(plan.run({stream, {workspace.data(), workspace.size_bytes() - 1}}, a, b, c), Error);
+  EXPECT_THROW(plan.run({stream, {workspace.data(), workspace.size_bytes()}}, b, b, c), Error);
+}
+
+}  // namespace
+}  // namespace weft::kernels
