@@ -1,0 +1,43 @@
+// Compiled, never run: the functor headers of the kernels are also device code.
+#include "weft/kernels/activation_math.hpp"
+#include "weft/kernels/attention_math.hpp"
+#include "weft/kernels/cross_entropy_math.hpp"
+#include "weft/kernels/dropout_math.hpp"
+#include "weft/kernels/layer_norm_math.hpp"
+#include "weft/kernels/optimizer_math.hpp"
+
+namespace weft::kernels {
+namespace {
+
+/// The fields of AdamWStep that the functor reads.
+struct Step {
+  float learning_rate;
+  float beta1;
+  float beta2;
+  float epsilon;
+  float weight_decay;
+  float bias_correction1;
+  float bias_correction2;
+  bool decoupled;
+};
+
+}  // namespace
+
+__global__ void every_functor(const float* x, float* y, philox::Key key, Step step) {
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  const LayerNormRow row{x[0], reciprocal_deviation(x[1], 1e-5F)};
+  const CrossEntropyRow entropy{x[2], x[3]};
+  OnlineSoftmax softmax{x[4], x[5]};
+  const uint32_t word = dropout_word(key, 7, i);
+  float sum = GeluTanh::forward(x[i]) + GeluTanh::derivative(x[i]);
+  sum += GeluErf::forward(x[i]) + GeluErf::derivative(x[i]);
+  sum += row.output(x[i], x[6], x[7]) + row.input_gradient(x[i], x[8], x[9], x[10]);
+  sum += entropy.gradient(x[i]) + cross_entropy_of(x[11], x[12]);
+  sum += softmax.advance(x[i]) + softmax.log_sum() + score_gradient(x[0], x[1], x[2], x[3]);
+  sum += dropout_factor(word, 1u << 30, 2.0F);
+  sum += adamw_element(step, x[i], {x[13], x[14], x[15]}).param;
+  sum += static_cast<float>(box_muller(word, word ^ 1u));
+  y[i] = sum;
+}
+
+}  // namespace weft::kernels
