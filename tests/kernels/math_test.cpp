@@ -70,7 +70,7 @@ TEST(PhiloxLanes, EqualTheScalarGenerator) {
   for (const uint64_t group : {uint64_t{0}, uint64_t{1}, uint64_t{0x3FFFFFFF}, uint64_t{1} << 40}) {
     for (const uint64_t stream : {uint64_t{0}, uint64_t{5}, uint64_t{1} << 33}) {
       uint32_t words[16];
-      philox_words16(key, group, stream, words);
+      philox_words16(PhiloxKeys(key), group, stream, words);
       for (uint64_t i = 0; i < 16; ++i) {
         const uint64_t element = 16 * group + i;
         const philox::Block block = philox::generate(key, philox::counter(element / 4, stream));

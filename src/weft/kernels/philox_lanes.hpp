@@ -17,8 +17,23 @@ struct PhiloxFour {
   __m256i word[4];
 };
 
-/// Blocks counter(index_l, stream) of `key` for the four 64-bit indices in `index`.
-inline PhiloxFour philox_four(philox::Key key, __m256i index, uint64_t stream) {
+/// The round keys of one stream, spread over lanes: made once, used for many blocks.
+struct PhiloxKeys {
+  explicit PhiloxKeys(philox::Key key) {
+    for (int round = 0; round < 10; ++round) {
+      low[round] = _mm256_set1_epi64x(key.low);
+      high[round] = _mm256_set1_epi64x(key.high);
+      key.low += 0x9E3779B9u;
+      key.high += 0xBB67AE85u;
+    }
+  }
+
+  __m256i low[10];
+  __m256i high[10];
+};
+
+/// Blocks counter(index_l, stream) of `keys` for the four 64-bit indices in `index`.
+inline PhiloxFour philox_four(const PhiloxKeys& keys, __m256i index, uint64_t stream) {
   const __m256i multiplier0 = _mm256_set1_epi64x(0xD2511F53);
   const __m256i multiplier1 = _mm256_set1_epi64x(0xCD9E8D57);
   __m256i c0 = index;
@@ -29,14 +44,10 @@ inline PhiloxFour philox_four(philox::Key key, __m256i index, uint64_t stream) {
     // Only the low halves of the lanes count; _mm256_mul_epu32 ignores what stands above them.
     const __m256i product0 = _mm256_mul_epu32(c0, multiplier0);
     const __m256i product1 = _mm256_mul_epu32(c2, multiplier1);
-    const __m256i key_low = _mm256_set1_epi64x(key.low);
-    const __m256i key_high = _mm256_set1_epi64x(key.high);
-    c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product1, 32), c1), key_low);
-    c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product0, 32), c3), key_high);
+    c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product1, 32), c1), keys.low[round]);
+    c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product0, 32), c3), keys.high[round]);
     c1 = product1;
     c3 = product0;
-    key.low += 0x9E3779B9u;
-    key.high += 0xBB67AE85u;
   }
   return {{c0, c1, c2, c3}};
 }
@@ -48,10 +59,11 @@ inline __m128i low_halves(__m256i lanes) {
 }
 
 /// Words of the 16 elements 16 * group .. 16 * group + 15 of sub-stream `stream`, in order.
-inline void philox_words16(philox::Key key, uint64_t group, uint64_t stream, uint32_t* words) {
+inline void philox_words16(const PhiloxKeys& keys, uint64_t group, uint64_t stream,
+                           uint32_t* words) {
   const __m256i index = _mm256_add_epi64(_mm256_set1_epi64x(static_cast<int64_t>(4 * group)),
                                          _mm256_setr_epi64x(0, 1, 2, 3));
-  const PhiloxFour blocks = philox_four(key, index, stream);
+  const PhiloxFour blocks = philox_four(keys, index, stream);
   const __m256i low32 = _mm256_set1_epi64x(0xFFFFFFFF);
   const __m256i words01 = _mm256_or_si256(_mm256_and_si256(blocks.word[0], low32),
                                           _mm256_slli_epi64(blocks.word[1], 32));
