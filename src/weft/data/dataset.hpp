@@ -14,6 +14,13 @@ struct SampleView {
   std::span<float> loss_mask;    ///< [S] 1, or 0 where the loss does not count
 };
 
+/// A run of tokens of one sequence inside a sample.
+struct SampleSpan {
+  int64_t sequence = 0;
+  int64_t offset = 0;
+  int64_t num_tokens = 0;
+};
+
 /// A fixed number of training samples, addressed by index; no iterator state, so any rank and any
 /// order reads the same sample k. Reading is const and safe from several threads.
 class Dataset {
@@ -23,6 +30,8 @@ class Dataset {
   virtual int64_t size() const = 0;
   /// Fills `out` with sample `index` in [0, size()).
   virtual void read(int64_t index, const SampleView& out) const = 0;
+  /// Where the S + 1 tokens of sample `index` come from.
+  virtual std::vector<SampleSpan> spans(int64_t index) const = 0;
 };
 
 }  // namespace weft::data

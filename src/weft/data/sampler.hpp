@@ -15,7 +15,8 @@ struct SamplerConfig {
   bool data_sharding = true;  ///< off with --no-data-sharding (cyclic only)
 };
 
-/// A pure function from (consumed samples, microbatch, data-parallel rank) to dataset indices.
+/// A pure function from (consumed samples, microbatch, data-parallel rank) to dataset indices. It
+/// remembers the last epoch's permutation, so one sampler belongs to one thread.
 class Sampler {
  public:
   /// Throws Error{data} when there is no sample to consume.
@@ -27,7 +28,13 @@ class Sampler {
                                   int64_t data_parallel_rank) const;
 
  private:
+  std::vector<int64_t> sequential(int64_t start, int64_t data_parallel_rank) const;
+  std::vector<int64_t> shuffled(int64_t start, int64_t data_parallel_rank) const;
+  const std::vector<int64_t>& permutation(int64_t epoch, int64_t size) const;
+
   SamplerConfig config_;
+  mutable int64_t epoch_ = -1;  ///< of permutation_
+  mutable std::vector<int64_t> permutation_;
 };
 
 }  // namespace weft::data

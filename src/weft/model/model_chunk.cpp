@@ -58,30 +58,32 @@ ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const Microbat
   context_.workspace = {workspace_.data(), workspace_.size_bytes()};
 }
 
-ActivationSlot ModelChunk::make_slot(Arena& arena) const {
-  const int64_t tokens = shape_.tokens();
+ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
+                                     const MicrobatchShape& shape, BackwardMode mode) {
+  const int64_t tokens = shape.tokens();
   ActivationSlot slot;
-  slot.tokens_BS = arena.take({shape_.samples, shape_.sequence}, DType::i64);
-  slot.positions_BS = arena.take({shape_.samples, shape_.sequence}, DType::i64);
+  slot.tokens_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
+  slot.positions_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
   slot.labels_T = arena.take({tokens}, DType::i64);
   slot.dloss_T = arena.take({tokens});
-  slot.embedded_TH = arena.take({tokens, config_.hidden_size});
-  for (size_t layer = 0; layer < layers_.size(); ++layer) {
-    slot.layers.push_back(TransformerLayer::plan_activations(arena, config_, shape_));
+  slot.embedded_TH = arena.take({tokens, config.hidden_size});
+  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+    slot.layers.push_back(TransformerLayer::plan_activations(arena, config, shape));
   }
-  const size_t num_gradients = mode_ == BackwardMode::split ? layers_.size() : 1;
-  for (size_t i = 0; i < num_gradients; ++i) {
-    slot.gradients.push_back(TransformerLayer::plan_gradients(arena, config_, shape_));
+  const int64_t num_gradients = mode == BackwardMode::split ? config.num_layers : 1;
+  for (int64_t i = 0; i < num_gradients; ++i) {
+    slot.gradients.push_back(TransformerLayer::plan_gradients(arena, config, shape));
   }
-  slot.head = OutputHead::plan_activations(arena, config_, shape_);
-  slot.dx_TH = arena.take({tokens, config_.hidden_size});
-  slot.sample_ids_B.resize(static_cast<size_t>(shape_.samples));
+  slot.head = OutputHead::plan_activations(arena, config, shape);
+  slot.dx_TH = arena.take({tokens, config.hidden_size});
+  slot.sample_ids_B.resize(static_cast<size_t>(shape.samples));
   return slot;
 }
 
-size_t ModelChunk::slot_bytes() const {
+size_t ModelChunk::slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
+                              BackwardMode mode) {
   Arena plan;
-  make_slot(plan);
+  plan_slot(plan, config, shape, mode);
   return plan.used_bytes();
 }
 

@@ -26,9 +26,13 @@ class ModelChunk {
              BackwardMode mode, ParameterSet& parameters, const DropoutRates& rates);
 
   /// Lays one microbatch's tensors in `arena` (or only counts their bytes).
-  ActivationSlot make_slot(Arena& arena) const;
+  ActivationSlot make_slot(Arena& arena) const { return plan_slot(arena, config_, shape_, mode_); }
+  static ActivationSlot plan_slot(Arena& arena, const ModelConfig& config,
+                                  const MicrobatchShape& shape, BackwardMode mode);
   /// Bytes of one slot.
-  size_t slot_bytes() const;
+  size_t slot_bytes() const { return slot_bytes(config_, shape_, mode_); }
+  static size_t slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
+                           BackwardMode mode);
   /// Bytes of kernel workspace and shared scratch that the chunk owns.
   size_t scratch_bytes() const { return scratch_.size_bytes() + workspace_.size_bytes(); }
 

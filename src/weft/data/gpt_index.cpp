@@ -1,0 +1,147 @@
+#include "weft/data/gpt_index.hpp"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <unordered_map>
+
+#include "weft/base/error.hpp"
+#include "weft/base/mt19937.hpp"
+
+namespace weft::data {
+
+namespace {
+
+/// Share of an epoch's samples below which the last epoch is shuffled apart.
+constexpr double kSeparateBelow = 0.80;
+
+int64_t num_samples_in(const GptIndexRequest& request, int64_t num_tokens) {
+  const int64_t usable = num_tokens - request.extra_token;
+  if (request.drop_last_partial) return usable / request.sequence_length;
+  // Megatron divides in single precision here.
+  return static_cast<int64_t>(
+      std::ceil(static_cast<float>(usable) / static_cast<float>(request.sequence_length)));
+}
+
+std::vector<int32_t> visit_sequences(const GptIndexRequest& request, const EpochPlan& plan,
+                                     Mt19937& random) {
+  std::vector<int32_t> visits;
+  visits.reserve(request.sequence_ids.size() * static_cast<size_t>(plan.num_epochs));
+  const auto add_epochs = [&](int64_t epochs) {
+    const size_t begin = visits.size();
+    for (int64_t epoch = 0; epoch < epochs; ++epoch) {
+      visits.insert(visits.end(), request.sequence_ids.begin(), request.sequence_ids.end());
+    }
+    random.shuffle(std::span(visits).subspan(begin));
+  };
+  if (plan.separate_last_epoch) {
+    add_epochs(plan.num_epochs - 1);
+    add_epochs(1);
+  } else {
+    add_epochs(plan.num_epochs);
+  }
+  return visits;
+}
+
+std::vector<SampleStart> cut_samples(const GptIndexRequest& request, int64_t num_samples,
+                                     const std::vector<int32_t>& visits,
+                                     const std::vector<int32_t>& length_of_visit) {
+  std::vector<SampleStart> starts;
+  starts.reserve(static_cast<size_t>(num_samples) + 1);
+  size_t position = 0;
+  int64_t offset = 0;
+  starts.push_back({0, 0});
+  for (int64_t sample = 0; sample < num_samples; ++sample) {
+    int64_t remaining = request.sequence_length + request.extra_token;
+    while (remaining > 0) {
+      const int64_t left = length_of_visit[position] - offset;
+      remaining -= left;
+      if (remaining <= 0) {
+        offset += remaining + left - request.extra_token;
+      } else if (position + 1 == visits.size()) {
+        offset = length_of_visit[position] - request.extra_token;
+        break;
+      } else {
+        ++position;
+        offset = 0;
+      }
+    }
+    starts.push_back({static_cast<int32_t>(position), static_cast<int32_t>(offset)});
+  }
+  return starts;
+}
+
+std::vector<uint32_t> shuffle_samples(int64_t num_samples, const EpochPlan& plan, Mt19937& random) {
+  std::vector<uint32_t> order(static_cast<size_t>(num_samples));
+  std::iota(order.begin(), order.end(), 0U);
+  const int64_t first = plan.separate_last_epoch ? plan.samples_before_last_epoch : num_samples;
+  const auto whole = std::span(order);
+  random.shuffle(whole.first(static_cast<size_t>(first)));
+  random.shuffle(whole.subspan(static_cast<size_t>(first)));
+  return order;
+}
+
+}  // namespace
+
+EpochPlan plan_epochs(int64_t tokens_per_epoch, std::optional<int64_t> num_samples,
+                      int64_t sequence_length, int64_t extra_token) {
+  EpochPlan plan{.tokens_per_epoch = tokens_per_epoch};
+  if (!num_samples) return plan;
+  const int64_t tokens_wanted = *num_samples * sequence_length + extra_token;
+  if (tokens_wanted > tokens_per_epoch) {
+    plan.num_epochs = (tokens_wanted + tokens_per_epoch - 1) / tokens_per_epoch;
+  }
+  if (plan.num_epochs == 1) return plan;
+  const int64_t tokens_before = (plan.num_epochs - 1) * tokens_per_epoch;
+  const int64_t per_epoch = (tokens_per_epoch - extra_token) / sequence_length;
+  plan.samples_before_last_epoch = (tokens_before - extra_token) / sequence_length;
+  const int64_t from_last = *num_samples - plan.samples_before_last_epoch;
+  check(from_last >= 0 && from_last <= per_epoch + 1, ErrorKind::internal,
+        "the last of {} epochs would give {} samples, it has {}", plan.num_epochs, from_last,
+        per_epoch);
+  plan.separate_last_epoch =
+      from_last < static_cast<int64_t>(kSeparateBelow * static_cast<double>(per_epoch));
+  return plan;
+}
+
+GptIndex build_gpt_index(const GptIndexRequest& request) {
+  const int64_t tokens =
+      std::accumulate(request.lengths.begin(), request.lengths.end(), int64_t{0});
+  if (tokens < 1 + request.extra_token) {
+    fail_with_hint(ErrorKind::data, "--split or more data",
+                   "a split has {} sequences with {} tokens in all, too few for one sample",
+                   request.sequence_ids.size(), tokens);
+  }
+  const EpochPlan plan =
+      plan_epochs(tokens, request.num_samples, request.sequence_length, request.extra_token);
+  const int64_t num_visits = plan.num_epochs * static_cast<int64_t>(request.sequence_ids.size());
+  const int64_t num_samples = num_samples_in(request, plan.num_epochs * tokens);
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  if (num_visits > kMost || num_samples > kMost) {
+    fail_with_hint(ErrorKind::data, "fewer --train-iters or longer sequences in the data",
+                   "{} visits of sequences and {} samples are more than 32-bit indices count",
+                   num_visits, num_samples);
+  }
+  if (num_samples < 1) {
+    fail_with_hint(ErrorKind::data, "a smaller --seq-length, --split or more data",
+                   "a split has {} tokens, too few for one sample of {}", tokens,
+                   request.sequence_length + request.extra_token);
+  }
+
+  Mt19937 random(request.seed);
+  GptIndex index;
+  index.document_index = visit_sequences(request, plan, random);
+  std::unordered_map<int32_t, int32_t> length_of;
+  length_of.reserve(request.sequence_ids.size());
+  for (size_t i = 0; i < request.sequence_ids.size(); ++i) {
+    length_of[request.sequence_ids[i]] = request.lengths[i];
+  }
+  std::vector<int32_t> length_of_visit;
+  length_of_visit.reserve(index.document_index.size());
+  for (const int32_t id : index.document_index) length_of_visit.push_back(length_of.at(id));
+  index.sample_index = cut_samples(request, num_samples, index.document_index, length_of_visit);
+  index.shuffle_index = shuffle_samples(num_samples, plan, random);
+  return index;
+}
+
+}  // namespace weft::data

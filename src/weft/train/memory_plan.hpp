@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "weft/train/train_config.hpp"
+
+namespace weft::train {
+
+/// Bytes that a rank holds from the first step to the last, known before any of it is taken.
+struct MemoryPlan {
+  int64_t parameter_bytes = 0;
+  int64_t gradient_bytes = 0;
+  int64_t optimizer_bytes = 0;
+  int64_t activation_bytes = 0;  ///< of all microbatches in flight
+
+  int64_t total() const {
+    return parameter_bytes + gradient_bytes + optimizer_bytes + activation_bytes;
+  }
+};
+
+/// The plan of `config`, whose vocabulary size is known. Kernel workspace, a few MB, is not in it.
+MemoryPlan plan_memory(const TrainConfig& config);
+
+/// The plan as one console line in MB.
+std::string memory_plan_line(const MemoryPlan& plan);
+
+/// Throws Error{device}, naming the flags that help, when the plan exceeds `available_bytes`.
+void check_fits(const MemoryPlan& plan, int64_t available_bytes);
+
+}  // namespace weft::train
