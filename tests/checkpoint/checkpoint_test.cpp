@@ -244,6 +244,15 @@ TEST_F(CheckpointTest, AFailedSaveLeavesThePreviousCheckpoint) {
   EXPECT_EQ(load_state(dir_.path())->iteration, 2);
 }
 
+TEST_F(CheckpointTest, TheTrackerNamesOnlyWhatIsThere) {
+  save(1);
+  testing::write_file(dir_ / "iter_0000002", "in the way");
+  EXPECT_THROW(save(2), Error);
+  EXPECT_EQ(load_state(dir_.path())->iteration, 1);
+  EXPECT_EQ(names_in(dir_.path()), (std::set<std::string>{"iter_0000001", "iter_0000002",
+                                                          "latest_checkpointed_iteration.txt"}));
+}
+
 TEST_F(CheckpointTest, ASaveBelowAFileFails) {
   testing::write_file(dir_ / "file", "");
   EXPECT_THROW(save_model(dir_ / "file", make_state(1), parameters_, nullptr), Error);
