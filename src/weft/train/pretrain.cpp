@@ -1,0 +1,195 @@
+#include "weft/train/pretrain.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "weft/base/error.hpp"
+#include "weft/checkpoint/checkpoint.hpp"
+#include "weft/comm/thread_world.hpp"
+#include "weft/data/build_datasets.hpp"
+#include "weft/device/process_memory.hpp"
+#include "weft/tokenizer/tokenizer.hpp"
+#include "weft/train/console_lines.hpp"
+#include "weft/train/memory_plan.hpp"
+#include "weft/train/theoretical_inputs.hpp"
+#include "weft/train/trainer.hpp"
+#include "weft/train/training_loop.hpp"
+
+namespace weft::train {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void print(Logger& logger, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) logger.result(line);
+}
+
+void print_datetime(Logger& logger, const std::string& what) {
+  logger.result(datetime_line(what, datetime_text(std::chrono::system_clock::now())));
+}
+
+/// Samples that the run asks of each split (reference/megatron.md 3.1).
+data::SplitSizes split_sizes(const TrainConfig& config) {
+  const int64_t batch = config.global_batch_size;
+  const int64_t evaluations = config.train_iters / config.eval_interval + 1;
+  return {.train = config.train_samples.value_or(config.train_iters * batch),
+          .valid = evaluations * config.eval_iters * batch,
+          .test = config.eval_iters * batch};
+}
+
+/// A run from its start-up lines on.
+class Pretraining {
+ public:
+  Pretraining(const TrainConfig& config, const observe::ProgressOptions* progress, Logger& logger)
+      : config_(config), progress_(progress), logger_(logger) {}
+
+  void start_up(const ResolvedOptions& options) {
+    print(logger_, options.notices);
+    print(logger_, options.argument_block);
+    tokenizer_ = tokenizer::make_tokenizer(config_.tokenizer);
+    config_.model.vocab_size = tokenizer::padded_vocab_size(
+        tokenizer_->vocab_size(), config_.make_vocab_size_divisible_by, 1);
+    print(logger_, tokenizer_lines(config_.tokenizer.type, tokenizer_->vocab_size(),
+                                   config_.model.vocab_size));
+    print(logger_, initialization_lines(1, 1, config_.seed));
+    logger_.result(initialization_time_line(seconds_since_start()));
+    print_datetime(logger_, "after megatron is initialized");
+    logger_.result("building GPT model ...");
+    logger_.result(parameter_count_line(0, 0, config_.model.num_parameters()));
+    const MemoryPlan plan = plan_memory(config_);
+    logger_.result(memory_plan_line(plan));
+    check_fits(plan, machine_memory());
+  }
+
+  void dry_run() {
+    print(logger_, memory_report(theoretical_model(config_), theoretical_layout(config_)));
+    build_data();
+    print_data_lines();
+    logger_.result("done with setup: nothing is trained (--dry-run)");
+  }
+
+  void run() {
+    build_data();  // before the model: a missing file is found before memory is taken
+    comm::ThreadWorld world(logger_, config_.threads_per_rank);
+    world.run(1, [this](comm::RankContext& rank) { run_rank(rank); });
+  }
+
+ private:
+  void build_data() {
+    const observe::TimerScope timer(timers_, observe::timer_name::kDataIteratorsSetup);
+    datasets_ = data::build_datasets(config_.data, split_sizes(config_), *tokenizer_,
+                                     config_.tokenizer, logger_);
+    if (config_.skip_train || datasets_.train != nullptr) return;
+    fail_with_hint(ErrorKind::data, "--split or --train-data-path",
+                   "there is no training data: the train split has weight 0");
+  }
+
+  void print_data_lines() {
+    const data::SplitSizes sizes = split_sizes(config_);
+    print(logger_, dataset_lines(sizes.train, sizes.valid, sizes.test));
+  }
+
+  void run_rank(const comm::RankContext& rank) {
+    timers_.start(observe::timer_name::kModelAndOptimizerSetup);
+    Trainer trainer(config_, datasets_, rank);
+    const ModelRecord record{.model = config_.model,
+                             .tokenizer = config_.tokenizer,
+                             .tokenizer_vocab_size = tokenizer_->vocab_size()};
+    load(trainer, record);
+    timers_.stop(observe::timer_name::kModelAndOptimizerSetup);
+    print_datetime(logger_, "after model, optimizer, and learning rate scheduler are built");
+    print_data_lines();
+    print_datetime(logger_, "after dataloaders are built");
+    logger_.result("done with setup ...");
+    print_setup_times();
+
+    std::optional<observe::MetricsFile> metrics;
+    if (!config_.metrics_file.empty()) {
+      const bool resumed = trainer.state().iteration > 0;
+      metrics.emplace(config_.metrics_file, resumed ? observe::MetricsFile::OpenMode::append
+                                                    : observe::MetricsFile::OpenMode::replace);
+    }
+    std::optional<observe::ProgressLine> progress;
+    if (progress_ != nullptr) progress.emplace(stderr, *progress_);
+    TrainingLoop loop(config_, datasets_, record, trainer,
+                      {.logger = logger_,
+                       .metrics = metrics ? &*metrics : nullptr,
+                       .progress = progress ? &*progress : nullptr},
+                      start_);
+    train(loop);
+  }
+
+  void load(Trainer& trainer, const ModelRecord& record) {
+    if (config_.load.empty()) return;
+    const auto state = checkpoint::load_state(config_.load);
+    if (!state) {
+      print(logger_, missing_checkpoint_lines(config_.load));
+      return;
+    }
+    check_same_model(record_from_json(state->model), record);
+    logger_.result(
+        fmt::format(" loading checkpoint from {} at iteration {}", config_.load, state->iteration));
+    trainer.state() =
+        *checkpoint::load_model(config_.load, trainer.parameters(), &trainer.optimizer());
+    logger_.result(
+        fmt::format("  successfully loaded checkpoint from {} [ t 1/1, p 1/1 ] at iteration {}",
+                    config_.load, state->iteration));
+  }
+
+  void train(TrainingLoop& loop) {
+    if (config_.skip_train) {
+      logger_.result("skipping training (--skip-train is on) ...");
+      loop.evaluate_at_end();
+      return;
+    }
+    logger_.result("training ...");
+    print_datetime(logger_, "before the start of training step");
+    const bool complete = loop.train();
+    if (!complete) return;
+    print_datetime(logger_, "after training is done");
+    loop.evaluate_at_end();
+  }
+
+  void print_setup_times() {
+    std::vector<TimerTimes> times;
+    for (const std::string_view name :
+         {observe::timer_name::kModelAndOptimizerSetup, observe::timer_name::kDataIteratorsSetup}) {
+      times.push_back({.name = std::string(name), .rank_ms = {timers_.take_ms(name)}});
+    }
+    print(logger_, timer_block(TimingOption::minmax, times));
+  }
+
+  double seconds_since_start() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  TrainConfig config_;
+  const observe::ProgressOptions* progress_;
+  Logger& logger_;
+  Clock::time_point start_ = Clock::now();
+  observe::Timers timers_;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  data::Datasets datasets_;
+};
+
+}  // namespace
+
+int pretrain(const TrainConfig& config, const ResolvedOptions& options,
+             const observe::ProgressOptions* progress, Logger& logger) {
+  Pretraining pretraining(config, progress, logger);
+  pretraining.start_up(options);
+  if (config.dry_run) {
+    pretraining.dry_run();
+  } else {
+    pretraining.run();
+  }
+  return 0;
+}
+
+}  // namespace weft::train

@@ -1,0 +1,28 @@
+#include "weft/train/theoretical_inputs.hpp"
+
+namespace weft::train {
+
+TheoreticalModel theoretical_model(const TrainConfig& config) {
+  const model::ModelConfig& model = config.model;
+  TheoreticalModel sizes;
+  sizes.num_layers = model.num_layers;
+  sizes.hidden_size = model.hidden_size;
+  sizes.ffn_hidden_size = model.ffn_hidden_size;
+  sizes.num_attention_heads = model.num_attention_heads;
+  sizes.num_query_groups = model.num_attention_heads;
+  sizes.kv_channels = model.kv_channels;
+  sizes.max_position_embeddings = model.max_position_embeddings;
+  sizes.padded_vocab_size = model.vocab_size;
+  sizes.tied_embeddings = model.tied_embeddings;
+  return sizes;
+}
+
+TheoreticalLayout theoretical_layout(const TrainConfig& config) {
+  TheoreticalLayout layout;
+  layout.sequence_length = config.sequence_length;
+  layout.micro_batch_size = config.micro_batch_size;
+  layout.num_microbatches = config.global_batch_size / config.micro_batch_size;
+  return layout;
+}
+
+}  // namespace weft::train

@@ -1,0 +1,208 @@
+#include "weft/train/training_loop.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "weft/base/error.hpp"
+#include "weft/checkpoint/checkpoint.hpp"
+#include "weft/device/process_memory.hpp"
+#include "weft/train/console_lines.hpp"
+#include "weft/train/theoretical_inputs.hpp"
+
+namespace weft::train {
+
+namespace {
+
+constexpr double kLargestExponent = 20.0;  // Megatron prints exp(min(20, loss)) as perplexity
+
+std::string now_text() { return datetime_text(std::chrono::system_clock::now()); }
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(const TrainConfig& config, const data::Datasets& datasets,
+                           ModelRecord record, Trainer& trainer, TrainingObservers observers,
+                           std::chrono::steady_clock::time_point process_start)
+    : config_(config),
+      datasets_(datasets),
+      record_(std::move(record)),
+      trainer_(trainer),
+      observers_(observers),
+      process_start_(process_start),
+      saved_iteration_(trainer.state().iteration) {}
+
+bool TrainingLoop::train() {
+  while (iteration() < config_.train_iters) {
+    const IterationResult result = trainer_.train_iteration();
+    record_iteration(result);
+    if (iteration() % config_.log_interval == 0) print_iteration(result);
+    if (datasets_.valid && iteration() % config_.eval_interval == 0) {
+      int64_t& consumed = trainer_.state().consumed_valid_samples;
+      evaluate(*datasets_.valid, "valid", consumed, fmt::format("iteration {}", iteration()));
+      consumed += config_.eval_iters * config_.global_batch_size;
+    }
+    if (config_.save_interval && iteration() % *config_.save_interval == 0) save();
+    if (should_exit()) {
+      save();
+      return false;
+    }
+  }
+  save();
+  return true;
+}
+
+void TrainingLoop::record_iteration(const IterationResult& result) {
+  const double loss = result.loss.mean();
+  interval_.seconds += result.seconds;
+  interval_.iterations += 1;
+  interval_.skipped += result.step.skipped ? 1 : 0;
+  interval_.nan += result.step.skipped && !std::isfinite(loss) ? 1 : 0;
+  if (!result.step.skipped) interval_.loss_sum += loss;
+
+  const double tokens = static_cast<double>(config_.global_batch_size * config_.sequence_length);
+  const double tokens_per_s = tokens / result.seconds;
+  if (observers_.metrics != nullptr) {
+    observers_.metrics->write(
+        observe::IterationRecord{.iteration = iteration(),
+                                 .consumed_samples = trainer_.state().consumed_train_samples,
+                                 .lm_loss = loss,
+                                 .grad_norm = result.step.grad_norm,
+                                 .loss_scale = 1.0,
+                                 .learning_rate = result.learning_rate,
+                                 .skipped = result.step.skipped,
+                                 .step_s = result.seconds,
+                                 .tokens_per_s = tokens_per_s,
+                                 .bubble = 0.0,
+                                 .bound_gap = 0.0,
+                                 .peak_bytes = process_memory().peak_resident});
+  }
+  if (observers_.progress != nullptr) {
+    observers_.progress->update({.iteration = iteration(),
+                                 .train_iters = config_.train_iters,
+                                 .lm_loss = loss,
+                                 .tokens_per_s = tokens_per_s,
+                                 .step_s = result.seconds});
+  }
+}
+
+void TrainingLoop::print_iteration(const IterationResult& result) {
+  const double seconds = interval_.seconds / static_cast<double>(interval_.iterations);
+  IterationReport report;
+  report.datetime = now_text();
+  report.iteration = iteration();
+  report.train_iters = config_.train_iters;
+  report.consumed_samples = trainer_.state().consumed_train_samples;
+  report.iteration_ms = seconds * 1e3;
+  report.learning_rate = result.learning_rate;
+  report.global_batch_size = config_.global_batch_size;
+  const int64_t advanced = interval_.iterations - interval_.skipped;
+  if (advanced > 0) {
+    report.losses = {{"lm loss", interval_.loss_sum / static_cast<double>(advanced)}};
+  }
+  if (config_.log_throughput) {
+    report.throughput = flops_per_iteration(theoretical_model(config_), config_.sequence_length,
+                                            config_.global_batch_size) /
+                        (seconds * 1e12);
+  }
+  if (!result.step.skipped) {
+    report.grad_norm = result.step.grad_norm;
+    report.num_zeros = static_cast<double>(result.step.num_zeros);
+  }
+  if (config_.log_params_norm) report.params_norm = trainer_.params_norm();
+  report.skipped_iterations = interval_.skipped;
+  report.nan_iterations = interval_.nan;
+  print(iteration_line(report));
+  interval_ = {};
+  if (!first_report_printed_) print_first_report();
+}
+
+void TrainingLoop::print_first_report() {
+  first_report_printed_ = true;
+  for (const std::string& line :
+       memory_report(theoretical_model(config_), theoretical_layout(config_))) {
+    print(line);
+  }
+  const ProcessMemory memory = process_memory();
+  const auto planned = static_cast<int64_t>(trainer_.planned_bytes());
+  print(memory_line({.rank = 0,
+                     .iteration = iteration(),
+                     .allocated = planned,
+                     .max_allocated = planned,
+                     .reserved = memory.resident,
+                     .max_reserved = memory.peak_resident}));
+}
+
+void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& split,
+                            int64_t consumed_samples, const std::string& prefix) {
+  timers_.start(observe::timer_name::kEvaluate);
+  const double loss = trainer_.evaluate(dataset, consumed_samples).mean();
+  timers_.stop(observe::timer_name::kEvaluate);
+  const TimerTimes time{.name = std::string(observe::timer_name::kEvaluate),
+                        .rank_ms = {timers_.take_ms(observe::timer_name::kEvaluate)}};
+  for (const std::string& line : timer_block(TimingOption::minmax, {&time, 1})) print(line);
+  const std::vector<std::pair<std::string, double>> losses{{"lm loss", loss}};
+  for (const std::string& line : validation_block(prefix, losses)) print(line);
+  if (observers_.metrics != nullptr) {
+    observers_.metrics->write(
+        observe::EvaluationRecord{.split = split,
+                                  .iteration = iteration(),
+                                  .lm_loss = loss,
+                                  .ppl = std::exp(std::min(kLargestExponent, loss))});
+  }
+  if (config_.check_for_nan && !std::isfinite(loss)) {
+    fail_with_hint(ErrorKind::numeric, "a smaller --lr, or --no-check-for-nan-in-loss-and-grad",
+                   "the validation loss at iteration {} is {} (expected a finite number)",
+                   iteration(), loss);
+  }
+}
+
+void TrainingLoop::evaluate_at_end() {
+  const int64_t samples = config_.eval_iters * config_.global_batch_size;
+  const auto run = [&](const data::Dataset* dataset, const char* split, const char* set,
+                       int64_t consumed_samples) {
+    if (dataset == nullptr) return;
+    print(fmt::format("Evaluating on {} samples", samples));
+    evaluate(*dataset, split, consumed_samples,
+             fmt::format("iteration {} on {} set", iteration(), set));
+  };
+  const int64_t valid_start = config_.skip_train ? 0 : trainer_.state().consumed_valid_samples;
+  run(datasets_.valid.get(), "valid", "validation", valid_start);
+  run(datasets_.test.get(), "test", "test", 0);
+}
+
+void TrainingLoop::save() {
+  if (config_.save.empty() || saved_iteration_ == iteration()) return;
+  print(saving_line(iteration(), config_.save, "safetensors"));
+  checkpoint::TrainState state = trainer_.state();
+  state.seed = config_.seed;
+  state.model = to_json(record_);
+  checkpoint::save_model(config_.save, std::move(state), trainer_.parameters(),
+                         &trainer_.optimizer());
+  saved_iteration_ = iteration();
+  print(saved_line(iteration(), config_.save, {}));
+}
+
+bool TrainingLoop::should_exit() {
+  if (config_.exit_duration_minutes) {
+    const double minutes = std::chrono::duration<double, std::ratio<60>>(
+                               std::chrono::steady_clock::now() - process_start_)
+                               .count();
+    if (minutes > *config_.exit_duration_minutes) {
+      print(datetime_line(fmt::format("exiting program after {} minutes", minutes), now_text()));
+      return true;
+    }
+  }
+  if (config_.exit_interval && iteration() % *config_.exit_interval == 0) {
+    print(datetime_line(fmt::format("exiting program at iteration {}", iteration()), now_text()));
+    return true;
+  }
+  return false;
+}
+
+void TrainingLoop::print(const std::string& line) {
+  if (observers_.progress != nullptr) observers_.progress->clear();
+  observers_.logger.result(line);
+}
+
+}  // namespace weft::train

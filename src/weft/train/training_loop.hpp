@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "weft/base/logger.hpp"
+#include "weft/data/build_datasets.hpp"
+#include "weft/observe/metrics_file.hpp"
+#include "weft/observe/progress_line.hpp"
+#include "weft/observe/timers.hpp"
+#include "weft/train/model_record.hpp"
+#include "weft/train/train_config.hpp"
+#include "weft/train/trainer.hpp"
+
+namespace weft::train {
+
+/// Where a training loop reports to; what is null is not wanted.
+struct TrainingObservers {
+  Logger& logger;
+  observe::MetricsSink* metrics = nullptr;
+  observe::ProgressLine* progress = nullptr;
+};
+
+/// Iterations, evaluations, saving and console lines of a run, in Megatron's order (reference/
+/// megatron.md 8.3, 8.4, 9.2).
+class TrainingLoop {
+ public:
+  /// Everything passed by reference outlives the loop.
+  TrainingLoop(const TrainConfig& config, const data::Datasets& datasets, ModelRecord record,
+               Trainer& trainer, TrainingObservers observers,
+               std::chrono::steady_clock::time_point process_start);
+
+  /// Trains until --train-iters or an exit condition. Returns whether training ran to its end, so
+  /// that the final evaluation follows.
+  bool train();
+  /// The evaluations after training, on validation and test data.
+  void evaluate_at_end();
+  /// Saves unless this iteration is saved already.
+  void save();
+
+ private:
+  /// Sums since the last iteration line.
+  struct Interval {
+    double seconds = 0.0;
+    double loss_sum = 0.0;
+    int64_t iterations = 0;
+    int64_t skipped = 0;
+    int64_t nan = 0;
+  };
+
+  void record_iteration(const IterationResult& result);
+  void print_iteration(const IterationResult& result);
+  void print_first_report();
+  void evaluate(const data::Dataset& dataset, const std::string& split, int64_t consumed_samples,
+                const std::string& prefix);
+  bool should_exit();
+  void print(const std::string& line);
+  int64_t iteration() const { return trainer_.state().iteration; }
+
+  const TrainConfig& config_;
+  const data::Datasets& datasets_;
+  ModelRecord record_;
+  Trainer& trainer_;
+  TrainingObservers observers_;
+  std::chrono::steady_clock::time_point process_start_;
+  Interval interval_;
+  observe::Timers timers_;
+  bool first_report_printed_ = false;
+  int64_t saved_iteration_ = 0;
+};
+
+}  // namespace weft::train
