@@ -5,62 +5,69 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#if defined(__SANITIZE_THREAD__)
+#include <thread>
+#include <vector>
+#endif
 
 // Loops over threads. Work is cut into pieces whose size never depends on the number of threads, so
 // that neither do the bits of a result.
 
 namespace weft::kernels {
 
+/// Calls `member(thread, size)` once on each thread of a team of at most `threads`; returns when
+/// all have returned. Members must not throw.
+template <typename Member>
+void run_team(int threads, const Member& member) {
 #if defined(__SANITIZE_THREAD__)
-// libgomp is not instrumented: ThreadSanitizer cannot see that a region starts after what its
-// caller wrote and ends before what its caller reads. These two operations tell it.
-inline std::atomic<int64_t> region_edge{0};
-inline void mark_region_edge_passed() { region_edge.load(std::memory_order_acquire); }
-inline void mark_region_edge() { region_edge.fetch_add(1, std::memory_order_acq_rel); }
+  // libgomp is not instrumented: ThreadSanitizer would report every variable that a region shares.
+  // It understands std::thread, and sees the same division of work.
+  std::vector<std::jthread> team;
+  for (int thread = 1; thread < threads; ++thread) {
+    team.emplace_back([&member, thread, threads] { member(thread, threads); });
+  }
+  member(0, threads);
 #else
-inline void mark_region_edge_passed() {}
-inline void mark_region_edge() {}
+#pragma omp parallel num_threads(threads)
+  member(omp_get_thread_num(), omp_get_num_threads());
 #endif
+}
 
 /// Calls `body(item, thread)` for every item in [0, items) on at most `threads` threads; `thread`
-/// is in [0, threads). Items go to threads in any order. Bodies must not throw.
+/// is in [0, threads). Items go to threads in any order.
 template <typename Body>
 void parallel_items(int64_t items, int threads, const Body& body) {
   if (items <= 1 || threads <= 1) {
     for (int64_t item = 0; item < items; ++item) body(item, 0);
     return;
   }
-  mark_region_edge();
-#pragma omp parallel num_threads(threads)
-  {
-    mark_region_edge_passed();
-    const int thread = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1) nowait
-    for (int64_t item = 0; item < items; ++item) body(item, thread);
-    mark_region_edge();
-  }
-  mark_region_edge_passed();
+  std::atomic<int64_t> next{0};
+  run_team(threads, [&](int thread, int /*size*/) {
+    for (int64_t item = next.fetch_add(1); item < items; item = next.fetch_add(1)) {
+      body(item, thread);
+    }
+  });
 }
 
-/// Calls `body(begin, end)` for the pieces of [0, size) that start at multiples of `piece`.
+/// Calls `body(begin, end)` for the pieces of [0, size) that start at multiples of `piece`; a
+/// thread takes neighbouring pieces.
 template <typename Body>
 void parallel_pieces(int64_t size, int64_t piece, const Body& body) {
   const int64_t pieces = (size + piece - 1) / piece;
-  if (pieces <= 1) {
-    if (size > 0) body(int64_t{0}, size);
-    return;
-  }
-  mark_region_edge();
-#pragma omp parallel
-  {
-    mark_region_edge_passed();
-#pragma omp for schedule(static) nowait
-    for (int64_t index = 0; index < pieces; ++index) {
+  const auto run = [&](int64_t first, int64_t last) {
+    for (int64_t index = first; index < last; ++index) {
       body(index * piece, std::min(size, (index + 1) * piece));
     }
-    mark_region_edge();
+  };
+  // Always the whole team: libgomp ends and starts threads when the size of a team changes.
+  const int threads = omp_get_max_threads();
+  if (pieces <= 1 || threads <= 1) {
+    run(0, pieces);
+    return;
   }
-  mark_region_edge_passed();
+  run_team(threads, [&](int thread, int team) {
+    run(pieces * thread / team, pieces * (thread + 1) / team);
+  });
 }
 
 /// Elements that one piece of an elementwise loop covers: 64 KiB of fp32.
