@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "weft/base/logger.hpp"
 
@@ -12,6 +14,8 @@ namespace weft::app {
 struct Program {
   bool json = false;   ///< --json: one JSON object on stdout
   bool quiet = false;  ///< --quiet: results and errors only
+  /// Words after `weft pretrain` or `weft config show`, which the option table describes.
+  std::vector<std::string> option_words;
   std::function<int(Logger&)> run;
 };
 
@@ -23,5 +27,8 @@ void add_data(CLI::App& app, Program& program);
 void add_generate(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
+
+/// What `weft --version` prints.
+std::string version_text();
 
 }  // namespace weft::app

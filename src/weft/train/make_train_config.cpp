@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "weft/train/argument_block.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
@@ -130,6 +132,14 @@ std::string one_line(const OptionProblem& problem) {
                               : fmt::format("{}; try {}", problem.message, problem.hint);
 }
 
+// Whether `problem` only says that a value is missing which was given, but could not be read.
+bool follows_from(const OptionProblem& problem, const std::vector<OptionProblem>& read) {
+  return std::any_of(read.begin(), read.end(), [&](const OptionProblem& earlier) {
+    return !earlier.option.empty() &&
+           problem.message.starts_with(earlier.option + " argument is None");
+  });
+}
+
 }  // namespace
 
 ResolvedOptions resolve_options(const ParsedOptions& parsed) {
@@ -166,8 +176,9 @@ PreparedRun prepare_run(const OptionSources& sources) {
   std::vector<OptionProblem> problems = parsed.problems;
   check_statuses(parsed.values, problems, parsed.warnings);
   ResolvedOptions options = resolve_options(parsed);
-  const std::vector<OptionProblem> broken = check_rules(options.values);
-  problems.insert(problems.end(), broken.begin(), broken.end());
+  for (const OptionProblem& broken : check_rules(options.values)) {
+    if (!follows_from(broken, parsed.problems)) problems.push_back(broken);
+  }
   if (!problems.empty()) throw problems_error(problems);
   TrainConfig config = make_train_config(options.values);
   return {std::move(config), std::move(options)};

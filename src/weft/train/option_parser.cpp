@@ -93,8 +93,11 @@ void apply_environment(ParsedOptions& parsed, const std::map<std::string, std::s
     const std::string option = lower(std::string_view(variable).substr(kPrefix.size()));
     const OptionSpec* spec = find_option(option);
     if (spec == nullptr || spec->flags.empty()) {
-      parsed.warnings.push_back(
-          fmt::format("the environment variable {} names no option and is ignored", variable));
+      // Other programs may use the prefix; only a likely slip is worth a line.
+      if (const std::string meant = nearly_name(option); !meant.empty()) {
+        parsed.warnings.push_back(fmt::format(
+            "the environment variable {} names no option; the nearest is {}", variable, meant));
+      }
       continue;
     }
     std::optional<OptionProblem> problem;

@@ -11,6 +11,8 @@ namespace weft::train {
 
 namespace {
 
+constexpr int64_t kLargest = 1'000'000;
+constexpr int64_t kLongest = 1'000'000'000'000;  // iterations or samples
 constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
 
 std::string flag_of(std::string_view name) {
@@ -55,14 +57,15 @@ class Rules {
     if (!value) return false;
     if (*value >= low && *value <= high) return true;
     add(fmt::format("{} is out of range (got {}, expected {})", flag_of(name), *value,
-                    high == kUnlimited ? fmt::format("at least {}", low)
-                                       : fmt::format("{} to {}", low, high)),
+                    high == kUnlimited || *value < low ? fmt::format("at least {}", low)
+                                                       : fmt::format("at most {}", high)),
         flag_of(name));
     return false;
   }
 
+  // Sizes beyond kLargest would overflow the products that they take part in.
   bool required(const char* name, int64_t low) {
-    if (!values_.is_none(name)) return integer_between(name, low);
+    if (!values_.is_none(name)) return integer_between(name, low, kLargest);
     add(fmt::format("{} argument is None (got nothing, expected a number)", name),
         flag_of(name) + " N");
     return false;
@@ -108,8 +111,8 @@ void Rules::sizes() {
   const bool heads = required("num_attention_heads", 1);
   const bool positions = required("max_position_embeddings", 1);
   const bool length = required("seq_length", 1);
-  if (values_.given("ffn_hidden_size")) integer_between("ffn_hidden_size", 1);
-  if (values_.given("kv_channels")) integer_between("kv_channels", 1);
+  if (values_.given("ffn_hidden_size")) integer_between("ffn_hidden_size", 1, kLargest);
+  if (values_.given("kv_channels")) integer_between("kv_channels", 1, kLargest);
   if (hidden && heads && !values_.given("kv_channels")) {
     require(values_.integer("hidden_size") % values_.integer("num_attention_heads") == 0,
             fmt::format("hidden size is not divisible by the attention heads (got {} and {}, "
@@ -134,7 +137,7 @@ void Rules::sizes() {
             "--norm-epsilon is out of range (got 0.0, expected more than 0)",
             "--norm-epsilon 1e-5");
   }
-  integer_between("make_vocab_size_divisible_by", 1);
+  integer_between("make_vocab_size_divisible_by", 1, kLargest);
   integer_between("seed", 1, std::numeric_limits<uint32_t>::max());
 }
 
@@ -149,7 +152,7 @@ void Rules::ranks() {
 void Rules::batches() {
   const bool micro = required("micro_batch_size", 1);
   if (values_.is_none("global_batch_size") || !micro) return;
-  if (!integer_between("global_batch_size", 1)) return;
+  if (!integer_between("global_batch_size", 1, kLargest)) return;
   const int64_t global = values_.integer("global_batch_size");
   const int64_t size = values_.integer("micro_batch_size");
   require(global % size == 0,
@@ -165,10 +168,10 @@ void Rules::length() {
   require(iterations || samples, "either train-iters or train-samples should be provided.",
           "--train-iters N");
   if (iterations) {
-    integer_between("train_iters", 0);
+    integer_between("train_iters", 0, kLongest);
     iteration_based();
   } else if (samples) {
-    integer_between("train_samples", 1);
+    integer_between("train_samples", 1, kLongest);
     sample_based();
   }
 }
@@ -337,7 +340,7 @@ void Rules::intervals() {
   for (const char* name : {"log_interval", "eval_interval", "save_interval", "exit_interval"}) {
     integer_between(name, 1);
   }
-  integer_between("eval_iters", 0);
+  integer_between("eval_iters", 0, kLargest);
   integer_between("exit_duration_in_mins", 0);
   integer_between("threads_per_rank", 1, 4096);
   require(values_.text("save").empty() || !values_.is_none("save_interval"),

@@ -63,9 +63,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-// A guess further away than about a third of the word helps nobody.
-std::string nearest(const Index& index, std::string_view word) {
-  size_t best = std::max<size_t>(2, word.size() / 3) + 1;
+std::string nearest(const Index& index, std::string_view word, size_t largest_distance) {
+  size_t best = largest_distance + 1;
   std::string found;
   for (const auto& [candidate, spec] : index) {
     const size_t distance = edit_distance(word, candidate);
@@ -76,6 +75,9 @@ std::string nearest(const Index& index, std::string_view word) {
   }
   return found;
 }
+
+// A guess further away than about a third of the word helps nobody.
+size_t reach(std::string_view word) { return std::max<size_t>(2, word.size() / 3); }
 
 const OptionSpec* find(const Index& index, std::string_view key) {
   const auto found = index.find(key);
@@ -93,8 +95,10 @@ const OptionSpec* find_option(std::string_view name) { return find(names(), name
 
 const OptionSpec* find_flag(std::string_view flag) { return find(flags(), flag); }
 
-std::string nearest_flag(std::string_view flag) { return nearest(flags(), flag); }
+std::string nearest_flag(std::string_view flag) { return nearest(flags(), flag, reach(flag)); }
 
-std::string nearest_name(std::string_view name) { return nearest(names(), name); }
+std::string nearest_name(std::string_view name) { return nearest(names(), name, reach(name)); }
+
+std::string nearly_name(std::string_view name) { return nearest(names(), name, 2); }
 
 }  // namespace weft::train

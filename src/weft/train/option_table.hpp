@@ -24,6 +24,10 @@ std::string nearest_flag(std::string_view flag);
 /// The option name that looks most like `name`, or an empty text when none is close.
 std::string nearest_name(std::string_view name);
 
+/// As nearest_name, for a name that may not be meant as an option at all: at most two typing
+/// errors.
+std::string nearly_name(std::string_view name);
+
 // One per file options_*.cpp.
 std::span<const OptionSpec> model_options();
 std::span<const OptionSpec> initialization_options();

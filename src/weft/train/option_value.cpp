@@ -1,7 +1,6 @@
 #include "weft/train/option_value.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -40,11 +39,19 @@ struct Printer {
   std::string operator()(double value) const { return print_python(value); }
   std::string operator()(const std::string& value) const { return value; }
   std::string operator()(const std::vector<int64_t>& values) const {
-    return fmt::format("[{}]", fmt::join(values, ", "));
+    std::string text = "[";
+    for (const int64_t value : values) {
+      if (text.size() > 1) text += ", ";
+      text += fmt::format("{}", value);
+    }
+    return text + "]";
   }
   std::string operator()(const std::vector<std::string>& values) const {
     std::string text = "[";
-    for (const std::string& value : values) text += (text.size() > 1 ? ", " : "") + quote(value);
+    for (const std::string& value : values) {
+      if (text.size() > 1) text += ", ";
+      text += quote(value);
+    }
     return text + "]";
   }
 };
@@ -52,11 +59,18 @@ struct Printer {
 OptionProblem wrong(const OptionSpec& spec, std::string_view got, const std::string& expected) {
   return {fmt::format("{} has a wrong value (got {}, expected {})", main_flag(spec),
                       got.empty() ? "nothing" : got, expected),
-          std::string(main_flag(spec)) + (spec.unit.empty() ? "" : " " + std::string(spec.unit))};
+          std::string(main_flag(spec)), std::string(spec.name)};
 }
 
 std::string allowed(std::string_view choices) {
-  return fmt::format("one of {}", fmt::join(split_words(choices, '|'), ", "));
+  std::string text = "one of ";
+  for (const char c : choices) {
+    if (c == '|')
+      text += ", ";
+    else
+      text.push_back(c);
+  }
+  return text;
 }
 
 bool is_allowed(const OptionSpec& spec, std::string_view word) {
@@ -202,7 +216,7 @@ OptionValue parse_words(const OptionSpec& spec, std::span<const std::string> wor
   if (words.empty() && spec.list_size != ListSize::zero_or_more) {
     problem = {fmt::format("{} has no value (got nothing, expected {})", main_flag(spec),
                            spec.choices.empty() ? "a value" : allowed(spec.choices)),
-               std::string(main_flag(spec)) + " VALUE"};
+               fmt::format("{} VALUE", main_flag(spec)), std::string(spec.name)};
     return {};
   }
   if (spec.kind == OptionKind::integer_list) return parse_integers(spec, words, problem);

@@ -28,6 +28,7 @@ std::string print_python(double value);
 struct OptionProblem {
   std::string message;
   std::string hint;
+  std::string option = {};  ///< the option whose value could not be read, if that is the problem
 };
 
 /// The value that `spec` has when nothing is given.

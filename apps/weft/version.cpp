@@ -1,0 +1,35 @@
+#include <dnnl.h>
+#include <fmt/format.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <array>
+#include <string>
+
+#include "apps/weft/commands.hpp"
+
+namespace weft::app {
+
+namespace {
+
+std::string pcre2_text(uint32_t what) {
+  std::array<char, 64> text{};
+  return pcre2_config(what, text.data()) < 0 ? "unknown" : text.data();
+}
+
+}  // namespace
+
+std::string version_text() {
+  const dnnl_version_t* dnnl = dnnl_version();
+  std::string text = fmt::format("weft {}\n", WEFT_VERSION);
+  text += fmt::format("git: {}\n", WEFT_GIT_HASH);
+  text += fmt::format("compiler: g++ {}\n", __VERSION__);
+  text += fmt::format("backends: CPU with oneDNN {}.{}.{} ({})\n", dnnl->major, dnnl->minor,
+                      dnnl->patch, dnnl->hash);
+  text += "instruction set: x86-64-v3\n";
+  text += fmt::format("Unicode: {} (PCRE2 {})", pcre2_text(PCRE2_CONFIG_UNICODE_VERSION),
+                      pcre2_text(PCRE2_CONFIG_VERSION));
+  return text;
+}
+
+}  // namespace weft::app

@@ -1,0 +1,213 @@
+#include "train/option_effects.hpp"
+
+#include <fmt/format.h>
+
+namespace weft::train {
+
+namespace {
+
+using Config = const TrainConfig&;
+
+template <typename T>
+std::string text(const T& value) {
+  return fmt::format("{}", value);
+}
+
+template <typename T>
+std::string maybe(const std::optional<T>& value) {
+  return value ? text(*value) : "none";
+}
+
+std::string first(const std::vector<std::string>& words) {
+  return words.empty() ? "none" : words.front();
+}
+
+std::vector<OptionEffect> model_effects() {
+  return {
+      {"ModelSizes", "num_layers", "--num-layers 3",
+       [](Config c) { return text(c.model.num_layers); }, "3"},
+      {"ModelSizes", "hidden_size", "--hidden-size 64",
+       [](Config c) { return text(c.model.hidden_size); }, "64"},
+      {"ModelSizes", "ffn_hidden_size", "--ffn-hidden-size 100",
+       [](Config c) { return text(c.model.ffn_hidden_size); }, "100"},
+      {"ModelSizes", "num_attention_heads", "--num-attention-heads 8",
+       [](Config c) { return text(c.model.num_attention_heads); }, "8"},
+      {"ModelSizes", "kv_channels", "--kv-channels 5",
+       [](Config c) { return text(c.model.kv_channels); }, "5"},
+      {"ModelSizes", "max_position_embeddings", "--max-position-embeddings 99",
+       [](Config c) { return text(c.model.max_position_embeddings); }, "99"},
+      {"ModelSizes", "norm_epsilon", "--norm-epsilon 0.5",
+       [](Config c) { return text(c.model.norm_epsilon); }, "0.5"},
+      {"ModelSizes", "init_method_std", "--init-method-std 0.25",
+       [](Config c) { return text(c.model.init_method_std); }, "0.25"},
+      {"ModelSizes", "seq_length", "--seq-length 9",
+       [](Config c) { return text(c.sequence_length) + text(c.data.sequence_length); }, "99"},
+      {"ModelVariants", "untie_embeddings_and_output_weights",
+       "--untie-embeddings-and-output-weights",
+       [](Config c) { return text(c.model.tied_embeddings); }, "false"},
+      {"ModelVariants", "bias_gelu_fusion", "--no-bias-gelu-fusion",
+       [](Config c) { return text(c.model.activation == kernels::Activation::gelu_erf); }, "true"},
+      {"Dropout", "hidden_dropout", "--hidden-dropout 0.5",
+       [](Config c) { return text(c.model.hidden_dropout); }, "0.5"},
+      {"Dropout", "attention_dropout", "--attention-dropout 0.5",
+       [](Config c) { return text(c.model.attention_dropout); }, "0.5"},
+      {"Seed", "seed", "--seed 7", [](Config c) { return text(c.seed) + text(c.data.seed); }, "77"},
+      {"Vocabulary", "make_vocab_size_divisible_by", "--make-vocab-size-divisible-by 8",
+       [](Config c) { return text(c.make_vocab_size_divisible_by); }, "8"},
+      {"Vocabulary", "tokenizer_type", "--tokenizer-type NullTokenizer --vocab-size 9",
+       [](Config c) { return c.tokenizer.type; }, "NullTokenizer"},
+      {"Vocabulary", "vocab_size", "--vocab-size 9",
+       [](Config c) { return text(c.tokenizer.vocab_size); }, "9"},
+      {"Vocabulary", "vocab_file", "--vocab-file other.json",
+       [](Config c) { return c.tokenizer.vocab_file; }, "other.json"},
+      {"Vocabulary", "merge_file", "--merge-file other.txt",
+       [](Config c) { return c.tokenizer.merge_file; }, "other.txt"},
+  };
+}
+
+std::vector<OptionEffect> optimizer_effects() {
+  return {
+      {"Optimizer", "optimizer", "--optimizer sgd", [](Config c) { return c.optimizer.optimizer; },
+       "sgd"},
+      {"Optimizer", "adam_beta1", "--adam-beta1 0.5",
+       [](Config c) { return text(c.optimizer.adam_beta1); }, "0.5"},
+      {"Optimizer", "adam_beta2", "--adam-beta2 0.5",
+       [](Config c) { return text(c.optimizer.adam_beta2); }, "0.5"},
+      {"Optimizer", "adam_eps", "--adam-eps 0.5",
+       [](Config c) { return text(c.optimizer.adam_eps); }, "0.5"},
+      {"Optimizer", "sgd_momentum", "--sgd-momentum 0.5",
+       [](Config c) { return text(c.optimizer.sgd_momentum); }, "0.5"},
+      {"Optimizer", "clip_grad", "--clip-grad 0.5",
+       [](Config c) { return text(c.optimizer.clip_grad); }, "0.5"},
+      {"WeightDecay", "weight_decay", "--weight-decay 0.5",
+       [](Config c) {
+         return text(c.schedule.start_weight_decay) + " " + text(c.schedule.end_weight_decay);
+       },
+       "0.5 0.5"},
+      {"WeightDecay", "start_weight_decay",
+       "--weight-decay-incr-style linear --start-weight-decay 0.25 --end-weight-decay 0.5",
+       [](Config c) { return text(c.schedule.start_weight_decay); }, "0.25"},
+      {"WeightDecay", "end_weight_decay",
+       "--weight-decay-incr-style linear --start-weight-decay 0.25 --end-weight-decay 0.5",
+       [](Config c) { return text(c.schedule.end_weight_decay); }, "0.5"},
+      {"WeightDecay", "weight_decay_incr_style",
+       "--weight-decay-incr-style cosine --start-weight-decay 0.25 --end-weight-decay 0.5",
+       [](Config c) { return c.schedule.weight_decay_incr_style; }, "cosine"},
+      {"LearningRate", "lr", "--lr 0.5", [](Config c) { return text(c.schedule.lr); }, "0.5"},
+      {"LearningRate", "min_lr", "--min-lr 1e-5", [](Config c) { return text(c.schedule.min_lr); },
+       "1e-05"},
+      {"LearningRate", "lr_decay_style", "--lr-decay-style cosine",
+       [](Config c) { return c.schedule.lr_decay_style; }, "cosine"},
+      {"LearningRate", "lr_decay_iters", "--lr-decay-iters 30",
+       [](Config c) { return text(c.schedule.lr_decay_samples); }, "120"},
+      {"LearningRate", "lr_warmup_fraction", "--lr-warmup-fraction 0.25",
+       [](Config c) { return text(c.schedule.lr_warmup_samples); }, "10"},
+      {"LearningRate", "lr_warmup_iters", "--lr-warmup-iters 3",
+       [](Config c) { return text(c.schedule.lr_warmup_samples); }, "12"},
+      {"LearningRate", "lr_warmup_init", "--lr-warmup-init 1e-5",
+       [](Config c) { return text(c.schedule.lr_warmup_init); }, "1e-05"},
+      {"LearningRate", "lr_wsd_decay_style", "--lr-wsd-decay-style cosine",
+       [](Config c) { return c.schedule.lr_wsd_decay_style; }, "cosine"},
+      {"LearningRate", "lr_wsd_decay_iters", "--lr-wsd-decay-iters 2",
+       [](Config c) { return text(c.schedule.lr_wsd_decay_samples); }, "8"},
+      {"SampleBasedTraining", "train_samples", "--train-iters None --train-samples 82",
+       [](Config c) { return text(c.train_iters) + " " + maybe(c.train_samples); }, "20 82"},
+      {"SampleBasedTraining", "lr_decay_samples",
+       "--train-iters None --train-samples 80 --lr-decay-samples 50",
+       [](Config c) { return text(c.schedule.lr_decay_samples); }, "50"},
+      {"SampleBasedTraining", "lr_warmup_samples",
+       "--train-iters None --train-samples 80 --lr-warmup-samples 7",
+       [](Config c) { return text(c.schedule.lr_warmup_samples); }, "7"},
+      {"SampleBasedTraining", "lr_wsd_decay_samples",
+       "--train-iters None --train-samples 80 --lr-wsd-decay-samples 6",
+       [](Config c) { return text(c.schedule.lr_wsd_decay_samples); }, "6"},
+  };
+}
+
+std::vector<OptionEffect> data_effects() {
+  return {
+      {"DataPaths", "data_path", "--data-path 0.5 a 0.5 b",
+       [](Config c) {
+         return fmt::format("{} {}", c.data.data_path.size(), c.data.data_path.back());
+       },
+       "4 b"},
+      {"DataPaths", "split", "--split 8,1,1", [](Config c) { return c.data.split; }, "8,1,1"},
+      {"DataPaths", "train_data_path", "--data-path None --train-data-path t",
+       [](Config c) { return first(c.data.train_data_path); }, "t"},
+      {"DataPaths", "valid_data_path", "--data-path None --train-data-path t --valid-data-path v",
+       [](Config c) { return first(c.data.valid_data_path); }, "v"},
+      {"DataPaths", "test_data_path", "--data-path None --train-data-path t --test-data-path u",
+       [](Config c) { return first(c.data.test_data_path); }, "u"},
+      {"DataPaths", "data_cache_path", "--data-cache-path cache",
+       [](Config c) { return c.data.data_cache_path; }, "cache"},
+      {"DataPaths", "mock_data", "--data-path None --mock-data",
+       [](Config c) { return text(c.data.mock_data); }, "true"},
+      {"Sampling", "dataloader_type", "--dataloader-type cyclic",
+       [](Config c) { return c.dataloader_type; }, "cyclic"},
+      {"Sampling", "data_sharding", "--no-data-sharding",
+       [](Config c) { return text(c.data_sharding); }, "false"},
+      {"DocumentBorders", "reset_position_ids", "--reset-position-ids",
+       [](Config c) { return text(c.data.reset_position_ids); }, "true"},
+      {"DocumentBorders", "eod_mask_loss", "--eod-mask-loss",
+       [](Config c) { return text(c.data.eod_mask_loss); }, "true"},
+      {"Aliases", "encoder_num_layers", "--num-layers None --encoder-num-layers 5",
+       [](Config c) { return text(c.model.num_layers); }, "5"},
+      {"Aliases", "encoder_seq_length", "--seq-length None --encoder-seq-length 6",
+       [](Config c) { return text(c.sequence_length); }, "6"},
+  };
+}
+
+std::vector<OptionEffect> loop_effects() {
+  return {
+      {"BatchSizes", "micro_batch_size", "--micro-batch-size 4",
+       [](Config c) { return text(c.micro_batch_size); }, "4"},
+      {"BatchSizes", "global_batch_size", "--global-batch-size 8",
+       [](Config c) { return text(c.global_batch_size); }, "8"},
+      {"TrainingLength", "train_iters", "--train-iters 11",
+       [](Config c) { return text(c.train_iters); }, "11"},
+      {"TrainingLength", "exit_interval", "--exit-interval 5",
+       [](Config c) { return maybe(c.exit_interval); }, "5"},
+      {"TrainingLength", "exit_duration_in_mins", "--exit-duration-in-mins 5",
+       [](Config c) { return maybe(c.exit_duration_minutes); }, "5"},
+      {"Evaluation", "skip_train", "--skip-train", [](Config c) { return text(c.skip_train); },
+       "true"},
+      {"Evaluation", "eval_interval", "--eval-interval 5",
+       [](Config c) { return text(c.eval_interval); }, "5"},
+      {"Evaluation", "eval_iters", "--eval-iters 5", [](Config c) { return text(c.eval_iters); },
+       "5"},
+      {"Checks", "check_for_nan_in_loss_and_grad", "--no-check-for-nan-in-loss-and-grad",
+       [](Config c) { return text(c.check_for_nan); }, "false"},
+      {"Logging", "log_interval", "--log-interval 5", [](Config c) { return text(c.log_interval); },
+       "5"},
+      {"Logging", "log_params_norm", "--log-params-norm",
+       [](Config c) { return text(c.log_params_norm); }, "true"},
+      {"Logging", "log_throughput", "--log-throughput",
+       [](Config c) { return text(c.log_throughput); }, "true"},
+      {"Logging", "metrics_file", "--metrics-file m.jsonl", [](Config c) { return c.metrics_file; },
+       "m.jsonl"},
+      {"Checkpoints", "save", "--save out --save-interval 5", [](Config c) { return c.save; },
+       "out"},
+      {"Checkpoints", "save_interval", "--persistent-save-interval 5",
+       [](Config c) { return maybe(c.save_interval); }, "5"},
+      {"Checkpoints", "load", "--load in", [](Config c) { return c.load; }, "in"},
+      {"Threads", "threads_per_rank", "--threads-per-rank 2",
+       [](Config c) { return text(c.threads_per_rank); }, "2"},
+  };
+}
+
+std::vector<OptionEffect> all_effects() {
+  std::vector<OptionEffect> effects;
+  for (const auto& part : {model_effects(), optimizer_effects(), data_effects(), loop_effects()}) {
+    effects.insert(effects.end(), part.begin(), part.end());
+  }
+  return effects;
+}
+
+}  // namespace
+
+const std::vector<OptionEffect>& option_effects() {
+  static const std::vector<OptionEffect> effects = all_effects();
+  return effects;
+}
+
+}  // namespace weft::train
