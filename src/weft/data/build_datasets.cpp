@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -64,6 +65,11 @@ class DatasetBuilder {
 
   /// One source of data, and the split text and matrix that go with it.
   void check_sources() {
+    constexpr int64_t kMostSeed = std::numeric_limits<uint32_t>::max();
+    check(config_.seed >= 0 && config_.seed <= kMostSeed, ErrorKind::usage,
+          "--seed is {} (expected 0 to {})", config_.seed, kMostSeed);
+    check(config_.sequence_length >= 1, ErrorKind::usage,
+          "--seq-length is {} (expected at least 1)", config_.sequence_length);
     const int sources = static_cast<int>(config_.mock_data) +
                         static_cast<int>(!config_.data_path.empty()) +
                         static_cast<int>(has_per_split_paths());
@@ -185,6 +191,8 @@ class DatasetBuilder {
   }
 
   std::optional<std::array<int64_t, 2>> range_of(Split split, const SequenceSource& source) const {
+    check(source.num_sequences() <= std::numeric_limits<int32_t>::max(), ErrorKind::data,
+          "a dataset has {} sequences (at most 2147483647)", source.num_sequences());
     if (!matrix_) return sequence_range({}, source.num_sequences());
     const auto& range = (*matrix_)[static_cast<size_t>(split)];
     if (!range) return std::nullopt;

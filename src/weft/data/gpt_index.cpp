@@ -112,14 +112,20 @@ GptIndex build_gpt_index(const GptIndexRequest& request) {
                    "a split has {} sequences with {} tokens in all, too few for one sample",
                    request.sequence_ids.size(), tokens);
   }
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  check(request.num_samples.value_or(0) <= kMost && request.sequence_length >= 1 &&
+            request.sequence_length <= kMost,
+        ErrorKind::data, "{} samples of {} tokens were asked for (expected 1 to {} of each)",
+        request.num_samples.value_or(0), request.sequence_length, kMost);
   const EpochPlan plan =
       plan_epochs(tokens, request.num_samples, request.sequence_length, request.extra_token);
-  const int64_t num_visits = plan.num_epochs * static_cast<int64_t>(request.sequence_ids.size());
+  // In fp64, which cannot overflow.
+  const double num_visits =
+      static_cast<double>(plan.num_epochs) * static_cast<double>(request.sequence_ids.size());
   const int64_t num_samples = num_samples_in(request, plan.num_epochs * tokens);
-  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  if (num_visits > kMost || num_samples > kMost) {
+  if (num_visits > static_cast<double>(kMost) || num_samples > kMost) {
     fail_with_hint(ErrorKind::data, "fewer --train-iters or longer sequences in the data",
-                   "{} visits of sequences and {} samples are more than 32-bit indices count",
+                   "{:.0f} visits of sequences and {} samples are more than 32-bit indices count",
                    num_visits, num_samples);
   }
   if (num_samples < 1) {

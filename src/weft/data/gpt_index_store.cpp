@@ -52,7 +52,7 @@ void check_index(const GptIndexStore& index, const GptIndexRequest& request) {
     before = start;
   }
   for (const uint32_t row : index.shuffle_index()) {
-    check(row + 1 < samples.size(), ErrorKind::data, "sample {} does not exist", row);
+    check(row < samples.size() - 1, ErrorKind::data, "sample {} does not exist", row);
   }
 }
 
@@ -62,15 +62,16 @@ void save(const GptIndexStore& index, const IndexCache& cache) {
   const auto size = [](auto values) { return static_cast<int64_t>(values.size()); };
   try {
     fs::create_directories(cache.directory);
-    AtomicFile description(cache.directory / (stem + "-description.txt"), ErrorKind::data);
-    description.write(cache.description);
-    description.commit();
     write_npy(array_path(cache.directory, stem, "document"), "<i4", {size(index.document_index())},
               bytes(index.document_index()));
     write_npy(array_path(cache.directory, stem, "sample"), "<i4", {size(index.sample_index()), 2},
               bytes(index.sample_index()));
     write_npy(array_path(cache.directory, stem, "shuffle"), "<u4", {size(index.shuffle_index())},
               bytes(index.shuffle_index()));
+    // Last, since it is what a later run looks for.
+    AtomicFile description(cache.directory / (stem + "-description.txt"), ErrorKind::data);
+    description.write(cache.description);
+    description.commit();
   } catch (const std::exception& error) {
     fail_with_hint(ErrorKind::data, "--data-cache-path DIR with a writable directory",
                    "the dataset's index cannot be cached in {}: {}", cache.directory.string(),
@@ -108,7 +109,8 @@ GptIndexStore GptIndexStore::open(const fs::path& directory, const std::string& 
 GptIndexStore load_or_build_index(const GptIndexRequest& request, const IndexCache& cache,
                                   Logger& logger) {
   const std::string stem = cache.stem();
-  const bool cached = fs::exists(cache.directory / (stem + "-description.txt"));
+  std::error_code unreadable;  // not cached, then
+  const bool cached = fs::exists(cache.directory / (stem + "-description.txt"), unreadable);
   if (cached) {
     try {
       GptIndexStore store = GptIndexStore::open(cache.directory, stem);

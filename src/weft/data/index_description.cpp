@@ -49,7 +49,7 @@ std::string index_description(const DataConfig& config, const tokenizer::Tokeniz
       {"split_matrix", matrix ? to_json(*matrix) : Json(nullptr)},
       {"tokenizer", to_json(tokenizer)},
   };
-  return description.dump(4, ' ', /*ensure_ascii=*/true);
+  return description.dump(4, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }
 
 }  // namespace weft::data

@@ -49,7 +49,9 @@ std::string_view name(TokenType type) {
 }
 
 bool indexed_dataset_exists(const std::string& prefix) {
-  return std::filesystem::exists(prefix + ".idx") && std::filesystem::exists(prefix + ".bin");
+  std::error_code ignored;
+  return std::filesystem::exists(prefix + ".idx", ignored) &&
+         std::filesystem::exists(prefix + ".bin", ignored);
 }
 
 IndexedDataset::IndexedDataset(const std::string& prefix) : prefix_(prefix) {
@@ -130,6 +132,17 @@ int64_t IndexedDataset::length(int64_t index) const {
 
 int64_t IndexedDataset::pointer(int64_t index) const {
   return load<int64_t>(index_.bytes().data() + kIndexHeaderBytes + 4 * num_sequences_ + 8 * index);
+}
+
+std::span<const std::byte> IndexedDataset::sequence_bytes(int64_t index) const {
+  return bin_.bytes().subspan(static_cast<size_t>(pointer(index)),
+                              static_cast<size_t>(length(index) * size_of(type_)));
+}
+
+int8_t IndexedDataset::mode(int64_t index) const {
+  if (!has_modes_) return 0;
+  return load<int8_t>(index_.bytes().data() + kIndexHeaderBytes + 12 * num_sequences_ +
+                      8 * num_document_entries_ + index);
 }
 
 int64_t IndexedDataset::document_start(int64_t index) const {

@@ -35,7 +35,10 @@ class IndexedDataset final : public SequenceSource {
   int64_t longest() const { return longest_; }
   /// Whether the index has a mode byte per sequence (multimodal data).
   bool has_modes() const { return has_modes_; }
-  std::span<const std::byte> bin_bytes() const { return bin_.bytes(); }
+  /// Mode byte of sequence `index`; 0 without modes.
+  int8_t mode(int64_t index) const;
+  /// The tokens of sequence `index` as they lie in .bin.
+  std::span<const std::byte> sequence_bytes(int64_t index) const;
 
  private:
   void check_header();

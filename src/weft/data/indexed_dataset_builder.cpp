@@ -1,6 +1,7 @@
 #include "weft/data/indexed_dataset_builder.hpp"
 
 #include <cstring>
+#include <filesystem>
 #include <limits>
 
 #include "weft/base/error.hpp"
@@ -15,7 +16,7 @@ void narrow(std::span<const int32_t> tokens, std::vector<std::byte>& out) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     const auto value = static_cast<T>(tokens[i]);
     check(static_cast<int64_t>(value) == tokens[i], ErrorKind::data,
-          "token {} does not fit the dataset's type", tokens[i]);
+          "token {} does not fit the {} bytes of the dataset's type", tokens[i], sizeof(T));
     std::memcpy(out.data() + i * sizeof(T), &value, sizeof(T));
   }
 }
@@ -63,14 +64,17 @@ void IndexedDatasetBuilder::end_document() {
 void IndexedDatasetBuilder::add_dataset(const IndexedDataset& other) {
   check(other.token_type() == type_, ErrorKind::data, "{} holds {} tokens, the others {}",
         other.prefix(), name(other.token_type()), name(type_));
-  check(!other.has_modes() && !with_modes_, ErrorKind::data,
-        "{} is multimodal data, which cannot be merged", other.prefix());
+  check(other.has_modes() == with_modes_ || other.num_sequences() == 0, ErrorKind::data,
+        "{} {} multimodal data, unlike the others", other.prefix(),
+        other.has_modes() ? "is" : "is not");
   const auto before = static_cast<int64_t>(lengths_.size());
-  for (int64_t i = 0; i < other.num_sequences(); ++i) add_length(other.length(i), 0);
+  for (int64_t i = 0; i < other.num_sequences(); ++i) {
+    add_length(other.length(i), other.mode(i));
+    bin_.write(other.sequence_bytes(i));
+  }
   for (int64_t i = 1; i <= other.num_documents(); ++i) {
     document_starts_.push_back(before + other.document_start(i));
   }
-  bin_.write(other.bin_bytes());
 }
 
 void IndexedDatasetBuilder::write_tokens(std::span<const int32_t> tokens) {
@@ -127,7 +131,14 @@ void IndexedDatasetBuilder::finalize() {
   write_array(index, document_starts_);
   if (with_modes_) write_array(index, modes_);
   bin_.commit();
-  index.commit();
+  try {
+    index.commit();
+  } catch (...) {
+    // Tokens without their index would be a partial result under a final name.
+    std::error_code ignored;
+    std::filesystem::remove(prefix_ + ".bin", ignored);
+    throw;
+  }
 }
 
 }  // namespace weft::data
