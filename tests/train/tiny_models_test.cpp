@@ -56,9 +56,12 @@ TEST(TinyModels, FourAdamWStepsOfTheGpt) {
         optimizer.step({stream, {}}, constants.at("lr"), constants.at("weight_decay"));
     const double expected_norm = expected.at("grad_norm");
     EXPECT_NEAR(result.grad_norm, expected_norm, kTolerance * expected_norm) << step;
+    const auto& listed = expected.at("param_first4_after");
+    EXPECT_FALSE(listed.empty());
     for (const model::Parameter& parameter : parameters.all()) {
       const std::string name = testing::TinyGpt::vector_name(parameter.name);
-      const auto& first = expected.at("param_first4_after").at(name);
+      if (!listed.contains(name)) continue;
+      const auto& first = listed.at(name);
       for (size_t i = 0; i < first.size(); ++i) {
         // One step moves an element by about lr: the tolerance is relative to values of that size.
         const double value = first[i];

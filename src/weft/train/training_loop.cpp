@@ -130,7 +130,7 @@ void TrainingLoop::print_first_report() {
                      .allocated = planned,
                      .max_allocated = planned,
                      .reserved = memory.resident,
-                     .max_reserved = memory.peak_resident}));
+                     .max_reserved = std::max(memory.resident, memory.peak_resident)}));
 }
 
 void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& split,
