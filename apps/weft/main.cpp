@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
   weft::app::add_tokenizer(app, program);
   weft::app::add_preprocess(app, program);
   weft::app::add_data(app, program);
+  weft::app::add_generate(app, program);
   try {
     check_command(app, words);
     app.parse(take_option_words(words, program), argv);
