@@ -1,9 +1,9 @@
 #include "weft/data/gpt_index.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <unordered_map>
 
 #include "weft/base/error.hpp"
 #include "weft/base/mt19937.hpp"
@@ -14,6 +14,33 @@ namespace {
 
 /// Share of an epoch's samples below which the last epoch is shuffled apart.
 constexpr double kSeparateBelow = 0.80;
+
+/// Tokens of each sequence of a split, by id.
+class SequenceLengths {
+ public:
+  explicit SequenceLengths(const GptIndexRequest& request) {
+    const auto [least, most] = std::ranges::minmax(request.sequence_ids);
+    first_ = least;
+    lengths_.assign(static_cast<size_t>(int64_t{most} - least) + 1, kNone);
+    for (size_t i = 0; i < request.sequence_ids.size(); ++i) {
+      lengths_[slot(request.sequence_ids[i])] = request.lengths[i];
+    }
+  }
+
+  bool contains(int32_t id) const {
+    return id >= first_ && slot(id) < lengths_.size() && lengths_[slot(id)] != kNone;
+  }
+  int64_t operator[](int32_t id) const { return lengths_[slot(id)]; }
+  /// Place of `id` in an array of `num_slots` entries.
+  size_t slot(int32_t id) const { return static_cast<size_t>(int64_t{id} - first_); }
+  size_t num_slots() const { return lengths_.size(); }
+
+ private:
+  static constexpr int32_t kNone = -1;
+
+  int32_t first_ = 0;
+  std::vector<int32_t> lengths_;
+};
 
 int64_t num_samples_in(const GptIndexRequest& request, int64_t num_tokens) {
   const int64_t usable = num_tokens - request.extra_token;
@@ -44,8 +71,8 @@ std::vector<int32_t> visit_sequences(const GptIndexRequest& request, const Epoch
 }
 
 std::vector<SampleStart> cut_samples(const GptIndexRequest& request, int64_t num_samples,
-                                     const std::vector<int32_t>& visits,
-                                     const std::vector<int32_t>& length_of_visit) {
+                                     std::span<const int32_t> visits) {
+  const SequenceLengths lengths(request);
   std::vector<SampleStart> starts;
   starts.reserve(static_cast<size_t>(num_samples) + 1);
   size_t position = 0;
@@ -54,12 +81,12 @@ std::vector<SampleStart> cut_samples(const GptIndexRequest& request, int64_t num
   for (int64_t sample = 0; sample < num_samples; ++sample) {
     int64_t remaining = request.sequence_length + request.extra_token;
     while (remaining > 0) {
-      const int64_t left = length_of_visit[position] - offset;
+      const int64_t left = lengths[visits[position]] - offset;
       remaining -= left;
       if (remaining <= 0) {
         offset += remaining + left - request.extra_token;
       } else if (position + 1 == visits.size()) {
-        offset = length_of_visit[position] - request.extra_token;
+        offset = lengths[visits[position]] - request.extra_token;
         break;
       } else {
         ++position;
@@ -104,7 +131,7 @@ EpochPlan plan_epochs(int64_t tokens_per_epoch, std::optional<int64_t> num_sampl
   return plan;
 }
 
-GptIndex build_gpt_index(const GptIndexRequest& request) {
+GptIndexPlan plan_gpt_index(const GptIndexRequest& request) {
   const int64_t tokens =
       std::accumulate(request.lengths.begin(), request.lengths.end(), int64_t{0});
   if (tokens < 1 + request.extra_token) {
@@ -133,21 +160,49 @@ GptIndex build_gpt_index(const GptIndexRequest& request) {
                    "a split has {} tokens, too few for one sample of {}", tokens,
                    request.sequence_length + request.extra_token);
   }
+  return {
+      .epochs = plan, .num_visits = static_cast<int64_t>(num_visits), .num_samples = num_samples};
+}
 
+GptIndex build_gpt_index(const GptIndexRequest& request) {
+  const GptIndexPlan plan = plan_gpt_index(request);
   Mt19937 random(request.seed);
   GptIndex index;
-  index.document_index = visit_sequences(request, plan, random);
-  std::unordered_map<int32_t, int32_t> length_of;
-  length_of.reserve(request.sequence_ids.size());
-  for (size_t i = 0; i < request.sequence_ids.size(); ++i) {
-    length_of[request.sequence_ids[i]] = request.lengths[i];
-  }
-  std::vector<int32_t> length_of_visit;
-  length_of_visit.reserve(index.document_index.size());
-  for (const int32_t id : index.document_index) length_of_visit.push_back(length_of.at(id));
-  index.sample_index = cut_samples(request, num_samples, index.document_index, length_of_visit);
-  index.shuffle_index = shuffle_samples(num_samples, plan, random);
+  index.document_index = visit_sequences(request, plan.epochs, random);
+  index.sample_index = cut_samples(request, plan.num_samples, index.document_index);
+  index.shuffle_index = shuffle_samples(plan.num_samples, plan.epochs, random);
   return index;
+}
+
+void check_gpt_index(const GptIndexRequest& request, std::span<const int32_t> document_index,
+                     std::span<const SampleStart> sample_index,
+                     std::span<const uint32_t> shuffle_index) {
+  const GptIndexPlan plan = plan_gpt_index(request);
+  const auto num_samples = static_cast<size_t>(plan.num_samples);
+  check(document_index.size() == static_cast<size_t>(plan.num_visits) &&
+            sample_index.size() == num_samples + 1 && shuffle_index.size() == num_samples,
+        ErrorKind::data, "{} visits, {} cuts and {} samples, the data gives {}, {} and {}",
+        document_index.size(), sample_index.size(), shuffle_index.size(), plan.num_visits,
+        num_samples + 1, num_samples);
+  const SequenceLengths lengths(request);
+  std::vector<int64_t> visits(lengths.num_slots(), 0);
+  for (const int32_t id : document_index) {
+    check(lengths.contains(id), ErrorKind::data, "sequence {} is not in the split", id);
+    check(++visits[lengths.slot(id)] <= plan.epochs.num_epochs, ErrorKind::data,
+          "sequence {} is visited more than {} times", id, plan.epochs.num_epochs);
+  }
+  const std::vector<SampleStart> cuts = cut_samples(request, plan.num_samples, document_index);
+  for (size_t row = 0; row < cuts.size(); ++row) {
+    check(sample_index[row] == cuts[row], ErrorKind::data,
+          "sample row {} starts at entry {}, token {} (expected {}, {})", row, sample_index[row][0],
+          sample_index[row][1], cuts[row][0], cuts[row][1]);
+  }
+  std::vector<bool> shuffled(num_samples, false);
+  for (const uint32_t row : shuffle_index) {
+    check(row < num_samples && !shuffled[row], ErrorKind::data,
+          "sample row {} is shuffled twice or does not exist", row);
+    shuffled[row] = true;
+  }
 }
 
 }  // namespace weft::data

@@ -47,8 +47,25 @@ struct GptIndexRequest {
   int64_t extra_token = 1;        ///< samples overlap by this many tokens (1: labels need one more)
 };
 
-/// Builds the arrays (reference/megatron.md 3.3, 3.4). Throws Error{data} when the split has too
-/// few tokens for one sample or more visits than 32-bit indices count.
+/// What a request's arrays have in common whatever the seed.
+struct GptIndexPlan {
+  EpochPlan epochs;
+  int64_t num_visits = 0;   ///< entries of the document index
+  int64_t num_samples = 0;  ///< of the sample index, without the closing row
+};
+
+/// Sizes of the arrays (reference/megatron.md 3.3). Throws Error{data} when the split has too few
+/// tokens for one sample or more visits than 32-bit indices count.
+GptIndexPlan plan_gpt_index(const GptIndexRequest& request);
+
+/// Builds the arrays (reference/megatron.md 3.3, 3.4). Throws as plan_gpt_index.
 GptIndex build_gpt_index(const GptIndexRequest& request);
+
+/// Throws Error{data} unless the arrays are ones that `request` gives with some seed: each sequence
+/// visited once an epoch, samples cut at every sequence_length tokens, each shuffled once. Arrays
+/// that pass hold no entry outside the data.
+void check_gpt_index(const GptIndexRequest& request, std::span<const int32_t> document_index,
+                     std::span<const SampleStart> sample_index,
+                     std::span<const uint32_t> shuffle_index);
 
 }  // namespace weft::data

@@ -3,7 +3,6 @@
 #include <md5.h>
 
 #include <array>
-#include <unordered_map>
 #include <utility>
 
 #include "weft/base/error.hpp"
@@ -28,32 +27,6 @@ std::string md5_hex(const std::string& text) {
 
 fs::path array_path(const fs::path& directory, const std::string& stem, const char* array) {
   return directory / fmt::format("{}-{}_index.npy", stem, array);
-}
-
-/// Throws Error{data} unless every entry of a cached index points into the data.
-void check_index(const GptIndexStore& index, const GptIndexRequest& request) {
-  std::unordered_map<int32_t, int32_t> length_of;
-  for (size_t i = 0; i < request.sequence_ids.size(); ++i) {
-    length_of[request.sequence_ids[i]] = request.lengths[i];
-  }
-  const auto documents = index.document_index();
-  for (const int32_t id : documents) {
-    check(length_of.contains(id), ErrorKind::data, "sequence {} is not in the split", id);
-  }
-  const auto samples = index.sample_index();
-  check(!samples.empty() && index.shuffle_index().size() + 1 == samples.size(), ErrorKind::data,
-        "{} samples are shuffled, {} are cut", index.shuffle_index().size(), samples.size());
-  SampleStart before{0, 0};
-  for (const SampleStart& start : samples) {
-    const bool inside = start[0] >= 0 && static_cast<size_t>(start[0]) < documents.size() &&
-                        start[1] >= 0 && start >= before &&
-                        start[1] < length_of.at(documents[static_cast<size_t>(start[0])]);
-    check(inside, ErrorKind::data, "a sample starts at entry {}, token {}", start[0], start[1]);
-    before = start;
-  }
-  for (const uint32_t row : index.shuffle_index()) {
-    check(row < samples.size() - 1, ErrorKind::data, "sample {} does not exist", row);
-  }
 }
 
 void save(const GptIndexStore& index, const IndexCache& cache) {
@@ -114,11 +87,13 @@ GptIndexStore load_or_build_index(const GptIndexRequest& request, const IndexCac
   if (cached) {
     try {
       GptIndexStore store = GptIndexStore::open(cache.directory, stem);
-      check_index(store, request);
+      // Data written anew under the same prefix keeps the description but not the lengths.
+      check_gpt_index(request, store.document_index(), store.sample_index(), store.shuffle_index());
       return store;
     } catch (const Error& error) {
-      logger.warn(fmt::format("the cached index {} in {} is damaged ({}); it is built again", stem,
-                              cache.directory.string(), error.what()));
+      logger.warn(
+          fmt::format("the cached index {} in {} does not fit the data ({}); it is built again",
+                      stem, cache.directory.string(), error.what()));
     }
   }
   GptIndexStore store(build_gpt_index(request));
