@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 
 testing::CommandResult completion(const std::string& shell) {
-  return testing::run_command(std::string(WEFT_BINARY) + " completion " + shell);
+  return testing::run_command(fmt::format("{} completion {}", WEFT_BINARY, shell));
 }
 
 // Runs the script as bash does on a press of the tab key.

@@ -1,4 +1,5 @@
 // weft config show: every option, its value and where it comes from.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 testing::CommandResult weft(const std::string& words, const std::string& environment = "") {
-  return testing::run_command(environment + " " + WEFT_BINARY + " " + words);
+  return testing::run_command(fmt::format("{} {} {}", environment, WEFT_BINARY, words));
 }
 
 TEST(ConfigCommand, FileEnvironmentAndFlagsInThatOrder) {

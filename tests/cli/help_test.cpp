@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +11,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 testing::CommandResult weft(const std::string& words) {
-  return testing::run_command(std::string(WEFT_BINARY) + " " + words);
+  return testing::run_command(fmt::format("{} {}", WEFT_BINARY, words));
 }
 
 TEST(HelpCommand, PretrainHelpIsGroupedWithUnitsDefaultsAndAnExample) {
