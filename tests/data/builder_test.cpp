@@ -1,11 +1,9 @@
 #include <gtest/gtest.h>
 
-#include <sys/resource.h>
-
-#include <csignal>
 #include <vector>
 
 #include "data/dataset_files.hpp"
+#include "data/file_size_limit.hpp"
 #include "support/temp_dir.hpp"
 #include "support/vectors.hpp"
 #include "weft/base/error.hpp"
@@ -16,6 +14,7 @@ namespace weft::data {
 namespace {
 
 using testing::file_names;
+using testing::FileSizeLimit;
 using testing::from_hex;
 using testing::load_vector;
 using testing::read_file;
@@ -98,26 +97,6 @@ TEST(IndexedDatasetBuilder, LeavesNothingWhenItIsNotFinalised) {
   EXPECT_TRUE(file_names(dir.path()).empty());
 }
 
-/// Lets this process write files of at most `bytes`, as a full disk would.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
-
 TEST(IndexedDatasetBuilder, ReportsAFullDiskAndLeavesNothing) {
   const TempDir dir;
   const std::vector<int32_t> tokens(1000, 7);
@@ -136,6 +115,37 @@ TEST(IndexedDatasetBuilder, ReportsAFullDiskAndLeavesNothing) {
     }
     EXPECT_TRUE(file_names(dir.path()).empty()) << limit;
   }
+}
+
+TEST(IndexedDatasetBuilder, ReplacesAnOlderPairAndKeepsItWhenItCannot) {
+  const TempDir dir;
+  const auto write = [&](int32_t token, size_t count) {
+    IndexedDatasetBuilder builder((dir / "d").string(), TokenType::uint16);
+    builder.add_item(std::vector<int32_t>(count, token));
+    builder.end_document();
+    builder.finalize();
+  };
+  write(1, 10);
+  const std::string old_bin = read_file(dir / "d.bin");
+  const std::string old_index = read_file(dir / "d.idx");
+  {
+    const FileSizeLimit full(500);
+    EXPECT_THROW(write(2, 1000), Error);
+  }
+  EXPECT_EQ(read_file(dir / "d.bin"), old_bin);
+  EXPECT_EQ(read_file(dir / "d.idx"), old_index);
+  write(3, 7);
+  EXPECT_EQ(IndexedDataset((dir / "d").string()).num_tokens(), 7);
+  EXPECT_EQ(file_names(dir.path()), (std::vector<std::string>{"d.bin", "d.idx"}));
+}
+
+TEST(IndexedDatasetBuilder, LeavesNoTokensWithoutTheirIndex) {
+  const TempDir dir;
+  std::filesystem::create_directory(dir / "d.idx");
+  IndexedDatasetBuilder builder((dir / "d").string(), TokenType::uint16);
+  builder.add_item(std::vector<int32_t>{1});
+  EXPECT_THROW(builder.finalize(), Error);
+  EXPECT_EQ(file_names(dir.path()), std::vector<std::string>{"d.idx"});
 }
 
 }  // namespace

@@ -68,8 +68,12 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-void AtomicFile::commit() {
+void AtomicFile::flush() {
   if (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0) fail_with_errno("write");
+}
+
+void AtomicFile::commit() {
+  flush();
   std::FILE* file = std::exchange(file_, nullptr);
   if (std::fclose(file) != 0 || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int error = errno;

@@ -45,6 +45,9 @@ class AtomicFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// Brings everything written so far to the disk; what a full disk refuses shows here at the
+  /// latest.
+  void flush();
   /// Flushes to disk and gives the file its final name.
   void commit();
 

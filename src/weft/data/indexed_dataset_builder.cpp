@@ -1,8 +1,10 @@
 #include "weft/data/indexed_dataset_builder.hpp"
 
+#include <unistd.h>
+
 #include <cstring>
-#include <filesystem>
 #include <limits>
+#include <utility>
 
 #include "weft/base/error.hpp"
 
@@ -112,7 +114,7 @@ void IndexedDatasetBuilder::add_length(int64_t tokens, int8_t mode) {
   num_tokens_ += tokens;
 }
 
-void IndexedDatasetBuilder::finalize() {
+void IndexedDatasetBuilder::complete() {
   AtomicFile index(prefix_ + ".idx", ErrorKind::data);
   index.write(std::string_view(kIndexMagic, 9));
   write_value(index, uint64_t{1});
@@ -130,13 +132,21 @@ void IndexedDatasetBuilder::finalize() {
   write_array(index, pointers);
   write_array(index, document_starts_);
   if (with_modes_) write_array(index, modes_);
+  bin_.flush();
+  index.flush();
+  index_.emplace(std::move(index));
+}
+
+void IndexedDatasetBuilder::finalize() {
+  if (!index_) complete();
+  // An older index must not stand beside the new tokens, not even for a moment.
+  unlink((prefix_ + ".idx").c_str());
   bin_.commit();
   try {
-    index.commit();
+    index_->commit();
   } catch (...) {
     // Tokens without their index would be a partial result under a final name.
-    std::error_code ignored;
-    std::filesystem::remove(prefix_ + ".bin", ignored);
+    unlink((prefix_ + ".bin").c_str());
     throw;
   }
 }

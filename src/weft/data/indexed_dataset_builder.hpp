@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,7 +29,10 @@ class IndexedDatasetBuilder {
   void end_document();
   /// Appends all of another dataset, whose token type must be the same.
   void add_dataset(const IndexedDataset& other);
-  /// Completes both files.
+  /// Writes both files whole under temporary names; nothing may be added afterwards. Whoever makes
+  /// several datasets completes all before it finalises the first.
+  void complete();
+  /// Gives both files their names, after `complete` if that was not called.
   void finalize();
 
   int64_t num_documents() const { return static_cast<int64_t>(document_starts_.size()) - 1; }
@@ -44,6 +47,7 @@ class IndexedDatasetBuilder {
   TokenType type_;
   bool with_modes_;
   AtomicFile bin_;
+  std::optional<AtomicFile> index_;  ///< once complete
   std::vector<int32_t> lengths_;
   std::vector<int64_t> document_starts_{0};
   std::vector<int8_t> modes_;

@@ -26,6 +26,7 @@ constexpr size_t kBatchesPerWorker = 4;
 
 struct Batch {
   int64_t first_line = 0;  ///< 1-based
+  bool ends_in_newline = true;
   std::vector<std::string> lines;
 };
 
@@ -59,6 +60,7 @@ class LineReader {
            std::getline(file_, line)) {
       bytes += line.size();
       ++num_lines_;
+      batch.ends_in_newline = !file_.eof();
       batch.lines.push_back(std::move(line));
     }
     check(!file_.bad(), ErrorKind::data, "cannot read {} after line {}", path_, num_lines_);
@@ -83,6 +85,7 @@ class Encoder {
       encode_line(batch.lines[i], line, encoded.documents);
       encoded.line_bytes.push_back(batch.lines[i].size() + 1);
     }
+    if (!batch.ends_in_newline) --encoded.line_bytes.back();
     return encoded;
   }
 
@@ -172,6 +175,7 @@ class Writer {
   }
 
   PreprocessResult finish() {
+    for (const auto& builder : builders_) builder->complete();
     for (const auto& builder : builders_) builder->finalize();
     return result_;
   }
