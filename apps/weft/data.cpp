@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -201,7 +202,7 @@ struct SampleOptions {
   tokenizer::TokenizerConfig tokenizer;
   std::vector<int64_t> indices;
   int64_t train_samples = 0;
-  int64_t eval_samples = 0;
+  std::optional<int64_t> eval_samples;
   bool valid = false;
   bool test = false;
 };
@@ -228,9 +229,10 @@ std::unique_ptr<tokenizer::Tokenizer> sample_tokenizer(const SampleOptions& opti
 int run_sample(const SampleOptions& options, bool json, Logger& logger) {
   check(!options.valid || !options.test, ErrorKind::usage, "--valid and --test exclude each other");
   const bool train = !options.valid && !options.test;
-  const int64_t wanted = train ? options.train_samples : options.eval_samples;
+  const int64_t wanted =
+      train ? options.train_samples : options.eval_samples.value_or(options.train_samples);
   check(wanted >= 1, ErrorKind::usage, "{} is {} (expected at least 1)",
-        train ? "--train-samples" : "--eval-samples", wanted);
+        !train && options.eval_samples ? "--eval-samples" : "--train-samples", wanted);
   const auto tokenizer = sample_tokenizer(options);
   const data::Datasets datasets = data::build_datasets(options.data,
                                                        {.train = train ? wanted : 0,
@@ -306,7 +308,9 @@ void add_sample(CLI::App* parent, Program& program) {
   command->add_option("--train-samples", options->train_samples,
                       "Samples of the training run (train iterations times global batch size)");
   command->add_option("--eval-samples", options->eval_samples,
-                      "Samples of the validation or test split");
+                      "Samples of the validation or test split, as the run asks for them: "
+                      "(train iterations / eval interval + 1) * eval iterations * batch size, or "
+                      "eval iterations * batch size; default --train-samples");
   command->add_flag("--valid", options->valid, "From the validation split");
   command->add_flag("--test", options->test, "From the test split");
   add_sample_data_options(command, *options);

@@ -153,6 +153,10 @@ TEST_F(DataCommands, SampleShowsTokensLabelsAndSpans) {
   for (const Json& span : samples[1].at("document_spans")) covered += span.at(2).get<int>();
   EXPECT_EQ(covered, 17);
   EXPECT_EQ(weft(command + "--valid --eval-samples 4").exit_code, 0);
+  // Without a size of its own, as many samples as the training split.
+  const CommandResult valid = weft(command + "--valid --train-samples 20");
+  EXPECT_EQ(valid.out, weft(command + "--valid --eval-samples 20").out);
+  EXPECT_EQ(valid.exit_code, 0) << valid.err;
   EXPECT_EQ(weft(command).exit_code, 2);
   EXPECT_EQ(weft(command + "--train-samples 20 --index 100000").exit_code, 3);
 }
