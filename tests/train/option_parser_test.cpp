@@ -124,6 +124,8 @@ TEST(OptionParser, ConfigFileKeysAreStrict) {
   EXPECT_THAT(only_problem(read(R"({"lr": )")), HasSubstr("malformed JSON"));
   EXPECT_THAT(only_problem(read("lr 1\n")), HasSubstr("line 1"));
   EXPECT_THAT(only_problem(read(R"({"lr": "x"})")), HasSubstr("in the config file"));
+  EXPECT_THAT(only_problem(read(R"({"seed": null})")), HasSubstr("--seed has a wrong value"));
+  EXPECT_TRUE(read(R"({"load": null})").problems.empty());
   EXPECT_THAT(only_problem(read(R"({"params_dtype": "x"})")), HasSubstr("unknown name"));
   EXPECT_EQ(parse({"--config", (dir / "absent").string()}).problems.size(), 1U);
 }

@@ -22,9 +22,10 @@ void mirror(OptionValues& values, const char* a, const char* b) {
 }
 
 void derive_ranks(OptionValues& values) {
-  const int64_t model_parallel =
-      std::max<int64_t>(1, values.integer("tensor_model_parallel_size") *
-                               values.integer(kPipeline) * values.integer("context_parallel_size"));
+  int64_t model_parallel = 1;
+  for (const char* axis : {"tensor_model_parallel_size", kPipeline, "context_parallel_size"}) {
+    model_parallel = saturating_product(model_parallel, std::max<int64_t>(1, values.integer(axis)));
+  }
   if (values.is_none("world_size")) values.derive("world_size", model_parallel);
   values.derive("rank", int64_t{0});
   values.derive("data_parallel_size", values.integer("world_size") / model_parallel);

@@ -227,7 +227,11 @@ OptionValue parse_words(const OptionSpec& spec, std::span<const std::string> wor
 
 OptionValue parse_setting(const OptionSpec& spec, const std::string& text,
                           std::optional<OptionProblem>& problem) {
-  if (text == "None" || text == "null") return {};
+  if (text == "None" || text == "null") {
+    if (spec.default_value == "None") return {};
+    problem = wrong(spec, text, "a value");
+    return {};
+  }
   if (is_switch(spec) || spec.kind == OptionKind::flag_or_integer ||
       spec.kind == OptionKind::boolean) {
     if (text == "true" || text == "True" || text == "1") return true;

@@ -39,7 +39,8 @@ OptionValue parse_words(const OptionSpec& spec, std::span<const std::string> wor
                         std::optional<OptionProblem>& problem);
 
 /// A word of a config file or of the environment as a value: None, true, false, or what
-/// parse_words takes. Lists are words separated by white space.
+/// parse_words takes. Lists are words separated by white space. Only options whose default is None
+/// can be None.
 OptionValue parse_setting(const OptionSpec& spec, const std::string& text,
                           std::optional<OptionProblem>& problem);
 
