@@ -17,20 +17,26 @@ void expect_index(const BlendIndex& index, const nlohmann::json& entry) {
 }
 
 TEST(Blending, OrdersSamplesAsMegatron) {
-  for (const auto& entry : load_vector("data_indices").at("blending")) {
+  const auto entries = load_vector("data_indices").at("blending");
+  ASSERT_FALSE(entries.empty());
+  for (const auto& entry : entries) {
     const auto weights = entry.at("weights").get<std::vector<double>>();
     expect_index(build_blend_index(weights, entry.at("size")), entry);
   }
 }
 
 TEST(Blending, UsesEverySampleOnceWhenExhaustive) {
-  for (const auto& entry : load_vector("data_indices").at("exhaustive_blending")) {
+  const auto entries = load_vector("data_indices").at("exhaustive_blending");
+  ASSERT_FALSE(entries.empty());
+  for (const auto& entry : entries) {
     expect_index(build_exhaustive_blend_index(entry.at("sizes")), entry);
   }
 }
 
 TEST(Blending, AsksForAMarginAsMegatron) {
-  for (const auto& entry : load_vector("data_indices").at("sizes_with_margin")) {
+  const auto entries = load_vector("data_indices").at("sizes_with_margin");
+  ASSERT_FALSE(entries.empty());
+  for (const auto& entry : entries) {
     const auto weights = entry.at("weights").get<std::vector<double>>();
     for (size_t d = 0; d < weights.size(); ++d) {
       for (size_t i = 0; i < 3; ++i) {
@@ -42,7 +48,9 @@ TEST(Blending, AsksForAMarginAsMegatron) {
 }
 
 TEST(Blending, ReadsTheArgumentAsMegatron) {
-  for (const auto& entry : load_vector("data_indices").at("blend_parse")) {
+  const auto entries = load_vector("data_indices").at("blend_parse");
+  ASSERT_FALSE(entries.empty());
+  for (const auto& entry : entries) {
     const Blend blend = parse_blend(entry.at("arg").get<std::vector<std::string>>());
     EXPECT_EQ(blend.prefixes, entry.at("result")[0].get<std::vector<std::string>>());
     const auto& weights = entry.at("result")[1];

@@ -39,13 +39,17 @@ void expect_batches(const nlohmann::json& entry, const char* type) {
 }
 
 TEST(Sampler, DealsSingleAsMegatron) {
-  for (const auto& entry : testing::load_vector("samplers").at("single")) {
+  const auto entries = testing::load_vector("samplers").at("single");
+  ASSERT_FALSE(entries.empty());
+  for (const auto& entry : entries) {
     if (entry.at("drop_last").get<bool>()) expect_batches(entry, "single");
   }
 }
 
 TEST(Sampler, DealsCyclicAsMegatron) {
-  for (const auto& entry : testing::load_vector("samplers").at("cyclic")) {
+  const auto entries = testing::load_vector("samplers").at("cyclic");
+  ASSERT_FALSE(entries.empty());
+  for (const auto& entry : entries) {
     expect_batches(entry, "cyclic");
   }
 }
