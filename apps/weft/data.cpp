@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -145,8 +144,6 @@ std::vector<std::string> prefixes_in(const std::string& directory) {
 }
 
 int run_merge(const MergeOptions& options, bool json, Logger& logger) {
-  // A file-size limit must be an error with a message, not a signal.
-  std::signal(SIGXFSZ, SIG_IGN);
   const std::vector<std::string> prefixes = prefixes_in(options.input);
   const auto output = fs::weakly_canonical(options.output_prefix);
   for (const std::string& prefix : prefixes) {

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -51,6 +52,8 @@ void check_command(const CLI::App& app, std::span<char*> words) {
 
 int main(int argc, char** argv) {
   const std::span words(argv, static_cast<size_t>(argc));
+  // A file-size limit must be an error with a message and an exit code, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
   weft::app::Program program;
   // Needed before the words are parsed, since parsing itself may fail.
   const bool json = std::any_of(words.begin(), words.end(), [](const char* word) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -48,8 +47,6 @@ void check_options(const PreprocessOptions& options, Logger& logger) {
 
 int run(const PreprocessOptions& options, bool json, Logger& logger) {
   check_options(options, logger);
-  // A file-size limit must be an error with a message, not a signal.
-  std::signal(SIGXFSZ, SIG_IGN);
   const auto start = std::chrono::steady_clock::now();
   const auto tokenizer = tokenizer::make_tokenizer(options.tokenizer);
   const data::PreprocessResult result = data::preprocess(options.config, *tokenizer, logger);
