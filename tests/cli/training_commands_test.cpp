@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -72,8 +73,9 @@ class TrainingCommands : public ::testing::Test {
   static void expect_failure(const std::string& arguments, int code, const std::string& part) {
     const CommandResult result = weft(arguments);
     EXPECT_EQ(result.exit_code, code) << arguments << "\n" << result.err;
-    EXPECT_NE(result.err.find("error: "), std::string::npos) << result.err;
-    EXPECT_EQ(result.err.find("error: "), result.err.rfind("error: ")) << result.err;
+    const std::string lines = "\n" + result.err;
+    EXPECT_NE(lines.find("\nerror: "), std::string::npos) << result.err;
+    EXPECT_EQ(lines.find("\nerror: "), lines.rfind("\nerror: ")) << result.err;
     EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
   }
 
@@ -124,8 +126,10 @@ TEST_F(TrainingCommands, BadInputEndsWithOneErrorAndItsExitCode) {
   expect_failure(pretrain("--train-samples 100"), 2, "--train-samples");
   expect_failure(pretrain("--data-path /nonexistent/data"), 3, "cannot be found");
   expect_failure(pretrain("--lr 1e30 --clip-grad 0"), 7, "finite");
-  expect_failure(pretrain("--load " + path("data_text_document.idx")), 4, "data_text_document.idx");
-  expect_failure(pretrain("--hidden-size 2000000 --num-attention-heads 4"), 5, "MB");
+  std::filesystem::create_directories(path("damaged"));
+  write_file(path("damaged/latest_checkpointed_iteration.txt"), "soon");
+  expect_failure(pretrain("--load " + path("damaged")), 4, "latest_checkpointed_iteration.txt");
+  expect_failure(pretrain("--hidden-size 400000 --num-attention-heads 4"), 5, "MB");
   expect_failure("generate --load " + path("nothing"), 4, "no checkpoint");
 }
 
