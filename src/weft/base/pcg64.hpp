@@ -19,9 +19,7 @@ class Pcg64 {
 
  private:
   __extension__ using Word128 = unsigned __int128;
-  static constexpr Word128 join(uint64_t high, uint64_t low) {
-    return (Word128{high} << 64) | low;
-  }
+  static constexpr Word128 join(uint64_t high, uint64_t low) { return (Word128{high} << 64) | low; }
 
   // What numpy's SeedSequence(0) turns into.
   Word128 state_ = join(0x1AA1B5345996452DU, 0x09585EB7A69561E3U);
