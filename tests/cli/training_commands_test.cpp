@@ -133,6 +133,16 @@ TEST_F(TrainingCommands, BadInputEndsWithOneErrorAndItsExitCode) {
   expect_failure("generate --load " + path("nothing"), 4, "no checkpoint");
 }
 
+TEST_F(TrainingCommands, DryRunChecksTheDataAndTouchesNothing) {
+  const CommandResult result = weft(pretrain("--dry-run --data-cache-path " + path("dry-cache")));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("data_text_document: 300 documents, "), std::string::npos);
+  EXPECT_NE(result.out.find("    train:      160"), std::string::npos);
+  EXPECT_NE(result.out.find("Theoretical memory footprints"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(path("dry-cache")));
+  expect_failure(pretrain("--dry-run --data-path /nonexistent/data"), 3, "cannot be found");
+}
+
 TEST_F(TrainingCommands, DataOfAnotherVocabularyIsADataError) {
   write_file(path("ids.jsonl"), "{\"text\": \"900 901 902 903\"}\n");
   expect_success(

@@ -12,6 +12,7 @@
 #include "weft/checkpoint/checkpoint.hpp"
 #include "weft/comm/thread_world.hpp"
 #include "weft/data/build_datasets.hpp"
+#include "weft/data/data_files.hpp"
 #include "weft/device/process_memory.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/console_lines.hpp"
@@ -69,7 +70,10 @@ class Pretraining {
 
   void dry_run() {
     print(logger_, memory_report(theoretical_model(config_), theoretical_layout(config_)));
-    build_data();
+    for (const data::DataFileSize& file : data::measure_data_files(config_.data)) {
+      logger_.result(
+          fmt::format(" > {}: {} documents, {} tokens", file.prefix, file.documents, file.tokens));
+    }
     print_data_lines();
     logger_.result("done with setup: nothing is trained (--dry-run)");
   }
