@@ -24,8 +24,8 @@ std::string version_text() {
   std::string text = fmt::format("weft {}\n", WEFT_VERSION);
   text += fmt::format("git: {}\n", WEFT_GIT_HASH);
   text += fmt::format("compiler: g++ {}\n", __VERSION__);
-  text += fmt::format("backends: CPU with oneDNN {}.{}.{} ({})\n", dnnl->major, dnnl->minor,
-                      dnnl->patch, dnnl->hash);
+  text +=
+      fmt::format("backends: CPU with oneDNN {}.{}.{}\n", dnnl->major, dnnl->minor, dnnl->patch);
   text += "instruction set: x86-64-v3\n";
   text += fmt::format("Unicode: {} (PCRE2 {})", pcre2_text(PCRE2_CONFIG_UNICODE_VERSION),
                       pcre2_text(PCRE2_CONFIG_VERSION));
