@@ -20,6 +20,7 @@ T load(const std::byte* from) {
 template <typename T>
 void widen(const std::byte* from, std::span<int64_t> out) {
   for (size_t i = 0; i < out.size(); ++i) {
+    // NOLINTNEXTLINE(bugprone-signed-char-misuse): int8 tokens are numbers, not characters.
     out[i] = static_cast<int64_t>(load<T>(from + i * sizeof(T)));
   }
 }
@@ -70,7 +71,8 @@ IndexedDataset::IndexedDataset(const std::string& prefix) : prefix_(prefix) {
 void IndexedDataset::check_header() {
   const auto bytes = index_.bytes();
   const auto size = static_cast<int64_t>(bytes.size());
-  check(size >= kIndexHeaderBytes && std::memcmp(bytes.data(), kIndexMagic, 9) == 0,
+  check(size >= kIndexHeaderBytes &&
+            std::memcmp(bytes.data(), kIndexMagic.data(), kIndexMagic.size()) == 0,
         ErrorKind::data, "bad header, cannot read: {}.idx", prefix_);
   const auto version = load<uint64_t>(bytes.data() + 9);
   check(version == 1, ErrorKind::data, "bad version, cannot read: {}.idx (got {}, expected 1)",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -13,7 +14,7 @@ namespace weft::data {
 /// Bytes of an .idx file before its arrays.
 inline constexpr int64_t kIndexHeaderBytes = 34;
 /// First nine bytes of an .idx file.
-inline constexpr char kIndexMagic[] = "MMIDIDX\0";
+inline constexpr std::array<char, 9> kIndexMagic{'M', 'M', 'I', 'D', 'I', 'D', 'X', '\0', '\0'};
 
 /// PREFIX.idx and PREFIX.bin, memory-mapped (reference/megatron.md 1.1). The index is not trusted:
 /// every count, length and offset is checked when it is opened, so reading cannot leave the files.

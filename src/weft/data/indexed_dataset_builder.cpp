@@ -116,7 +116,7 @@ void IndexedDatasetBuilder::add_length(int64_t tokens, int8_t mode) {
 
 void IndexedDatasetBuilder::complete() {
   AtomicFile index(prefix_ + ".idx", ErrorKind::data);
-  index.write(std::string_view(kIndexMagic, 9));
+  index.write(std::as_bytes(std::span(kIndexMagic)));
   write_value(index, uint64_t{1});
   write_value(index, static_cast<uint8_t>(type_));
   write_value(index, static_cast<uint64_t>(lengths_.size()));

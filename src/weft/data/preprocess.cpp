@@ -21,7 +21,7 @@ namespace {
 // A task is some lines of the input; few enough that order costs little memory, enough that a
 // thread is not woken for each.
 constexpr size_t kLinesPerBatch = 32;
-constexpr size_t kBytesPerBatch = 256 * 1024;
+constexpr size_t kBytesPerBatch = size_t{256} << 10;
 constexpr size_t kBatchesPerWorker = 4;
 
 struct Batch {

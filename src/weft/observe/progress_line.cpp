@@ -22,7 +22,7 @@ void write_text(std::FILE* out, const std::string& text) {
 
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0.0) return "-";
-  const auto total = static_cast<int64_t>(std::min(seconds, 1e15) + 0.5);
+  const auto total = int64_t{std::lround(std::min(seconds, 1e15))};
   const int64_t hours = total / 3600;
   const int64_t minutes = total / 60 % 60;
   if (hours == 0) return fmt::format("{}:{:02d}", minutes, total % 60);

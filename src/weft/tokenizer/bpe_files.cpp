@@ -36,7 +36,7 @@ BpeFiles write_bpe(const TrainedBpe& bpe, const std::filesystem::path& directory
   std::filesystem::create_directories(directory, error);
   check(!error, ErrorKind::data, "cannot make the directory {} ({})", directory.string(),
         error.message());
-  const BpeFiles files{directory / "vocab.json", directory / "merges.txt"};
+  BpeFiles files{directory / "vocab.json", directory / "merges.txt"};
   AtomicFile vocab(files.vocab, ErrorKind::data);
   AtomicFile merges(files.merges, ErrorKind::data);
   vocab.write(vocab_text(bpe));

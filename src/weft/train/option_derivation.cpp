@@ -164,19 +164,19 @@ std::vector<std::string> start_notices(const OptionValues& given, const OptionVa
     lines.push_back("setting global batch size to " + printed(derived, "global_batch_size"));
   }
   if (derived.is_none(kVirtual) && derived.integer(kPipeline) > 1) {
-    lines.push_back(
+    lines.emplace_back(
         "WARNING: Setting args.overlap_p2p_comm and args.align_param_gather to False since "
         "non-interleaved schedule does not support overlapping p2p communication and aligned "
         "param AG");
   }
   lines.push_back("Number of virtual stages per pipeline stage: " + printed(derived, kVirtual));
   if (derived.flag("fp16") && derived.is_none("loss_scale")) {
-    lines.push_back(
+    lines.emplace_back(
         "WARNING: Setting args.check_for_nan_in_loss_and_grad to False since dynamic loss scaling "
         "is being used");
   }
   if (derived.flag("bf16") && derived.flag("accumulate_allreduce_grads_in_fp32")) {
-    lines.push_back("accumulate and all-reduce gradients in fp32 for bfloat16 data type.");
+    lines.emplace_back("accumulate and all-reduce gradients in fp32 for bfloat16 data type.");
   }
   lines.push_back(fmt::format("using {} for parameters ...", derived.text("params_dtype")));
   return lines;

@@ -48,7 +48,7 @@ std::string chapters(OptionStatus status, std::string (*write)(const OptionSpec&
 }
 
 std::string status_cell(const OptionSpec& spec) {
-  const std::string status(name(spec.status));
+  std::string status(name(spec.status));
   if (spec.status == OptionStatus::acts || spec.note.empty()) return status;
   return fmt::format("{}: {}", status, spec.note);
 }
