@@ -1,3 +1,6 @@
+#include <omp.h>
+
+#include <algorithm>
 #include <dnnl.hpp>
 #include <string>
 #include <unordered_map>
@@ -63,6 +66,9 @@ bool packs_b(const GemmSpec& spec) { return !spec.transpose_b && spec.m >= 256 &
 GemmPlan::GemmPlan(const Stream& /*stream*/, const GemmSpec& spec)
     : spec_(spec), backend_(std::make_unique<Backend>()) {
   check_spec(spec);
+  // oneDNN divides its work by the threads that OpenMP promises. Where OMP_THREAD_LIMIT grants
+  // fewer, the promise is made true: shares without a thread would never be computed.
+  omp_set_num_threads(std::min(omp_get_max_threads(), omp_get_thread_limit()));
   try {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
