@@ -111,6 +111,15 @@ TEST_F(TrainingCommands, TrainTwiceWithEqualBitsAndGenerate) {
   EXPECT_EQ(nlohmann::json::parse(weft(generate).out).at("token_ids"), text.at("token_ids"));
 }
 
+TEST_F(TrainingCommands, AThreadLimitOfTheEnvironmentChangesNoBits) {
+  expect_success(pretrain("--quiet --metrics-file " + path("free.jsonl")));
+  const std::string limited =
+      pretrain("--quiet --threads-per-rank 2 --metrics-file " + path("limited.jsonl"));
+  ASSERT_EQ(run_command("OMP_THREAD_LIMIT=1 " + std::string(WEFT_BINARY) + " " + limited).exit_code,
+            0);
+  EXPECT_EQ(losses(path("limited.jsonl")), losses(path("free.jsonl")));
+}
+
 TEST_F(TrainingCommands, ProgressIsPlainLinesOnAPipeAndQuietHasNone) {
   const CommandResult loud = weft(pretrain(""));
   EXPECT_NE(loud.err.find("iteration 20/20 | loss "), std::string::npos) << loud.err;
