@@ -24,7 +24,6 @@ model::ParameterSet initial_parameters(const TrainConfig& config) {
 Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
                  const comm::RankContext& rank)
     : config_(config),
-      datasets_(&datasets),
       rank_(rank.rank),
       shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
       num_microbatches_(config.global_batch_size / config.micro_batch_size),
@@ -34,16 +33,18 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
               .attention = config.model.attention_dropout,
               .seed = config.seed}),
       executor_(chunk_, schedule::accumulate(num_microbatches_), num_microbatches_),
-      optimizer_(config.optimizer, parameters_) {}
+      optimizer_(config.optimizer, parameters_) {
+  if (datasets.train == nullptr) return;
+  train_source_.emplace(*datasets.train, sampler_config(datasets.train->size()), shape_,
+                        config_.model.vocab_size);
+}
 
 IterationResult Trainer::train_iteration() {
   const auto start = std::chrono::steady_clock::now();
-  BatchSource source(*datasets_->train, sampler_config(datasets_->train->size()), shape_,
-                     config_.model.vocab_size);
-  source.start_iteration(state_.consumed_train_samples);
+  train_source_->start_iteration(state_.consumed_train_samples);
 
   IterationResult result;
-  result.loss = executor_.run_step(source, /*loss_scale=*/1.0);
+  result.loss = executor_.run_step(*train_source_, /*loss_scale=*/1.0);
   result.step = optimizer_.step({stream_, {}}, learning_rate(),
                                 optim::weight_decay(config_.schedule, state_.schedule_samples));
   check_finite(result);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "weft/checkpoint/train_state.hpp"
@@ -10,6 +11,7 @@
 #include "weft/model/parameter.hpp"
 #include "weft/optim/optimizer.hpp"
 #include "weft/pipeline/executor.hpp"
+#include "weft/train/batch_source.hpp"
 #include "weft/train/train_config.hpp"
 
 namespace weft::train {
@@ -54,10 +56,10 @@ class Trainer {
   double learning_rate() const;
 
   TrainConfig config_;
-  const data::Datasets* datasets_;
   int rank_;
   model::MicrobatchShape shape_;
   int64_t num_microbatches_;
+  std::optional<BatchSource> train_source_;  ///< empty without training data
   mutable Stream stream_;
   model::ParameterSet parameters_;
   model::ModelChunk chunk_;
