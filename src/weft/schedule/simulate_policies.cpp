@@ -1,0 +1,189 @@
+#include "weft/schedule/simulator.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "weft/schedule/wait_chain.hpp"
+
+namespace weft::schedule {
+
+namespace {
+
+/// Events closer than this are one time (reference/schedules.md A.1).
+constexpr double kSameTime = 1e-12;
+
+struct Event {
+  double time;
+  int64_t rank;
+  bool is_end;  // of the rank's current task; else `task` got its input from another rank
+  Task task;
+};
+struct Later {
+  bool operator()(const Event& a, const Event& b) const { return a.time > b.time; }
+};
+
+// Ranks that decide for themselves.
+class PolicyRun {
+ public:
+  PolicyRun(const Graph& graph, const PolicyFactory& factory, std::optional<int64_t> cap)
+      : graph_(graph), stages_(graph.stages()), result_(Simulation::of(graph)) {
+    for (int64_t rank = 0; rank < stages_.num_ranks; ++rank) {
+      ranks_.push_back({RankState(graph, rank, cap), factory(rank)});
+      longest_wait_ += graph.work(rank);
+    }
+    for (int64_t stage = 0; stage < stages_.num_stages(); ++stage) {
+      for (int64_t m = 0; m < graph.num_microbatches(); ++m) {
+        longest_wait_ += graph.forward_latency(stage, m) + graph.backward_latency(stage, m);
+      }
+    }
+    longest_wait_ += 1;
+  }
+
+  Simulation run() {
+    ask_idle_ranks(false);
+    while (advance()) {
+    }
+    result_.summarise(graph_);
+    std::vector<const RankState*> states;
+    bool done = true;
+    for (const Rank& rank : ranks_) {
+      states.push_back(&rank.state);
+      result_.peak_charge.push_back(rank.state.peak());
+      done = done && rank.state.is_done();
+    }
+    if (!done) result_.deadlock = wait_chain(states);
+    return std::move(result_);
+  }
+
+ private:
+  struct Rank {
+    RankState state;
+    std::unique_ptr<Policy> policy;
+    bool busy = false;
+    bool changed = true;  // since the policy was asked last
+    double until = 0;     // when it wants to be asked again
+    // When inputs from other ranks came: [chunk][microbatch] for F, then for B.
+    std::vector<double> arrivals{};
+  };
+
+  // Moves to the next time at which anything happens. False when nothing ever will.
+  bool advance() {
+    double wake = std::numeric_limits<double>::infinity();
+    double last_wake = 0;
+    for (const Rank& rank : ranks_) {
+      if (rank.busy || rank.state.is_done()) continue;
+      wake = std::min(wake, rank.until);
+      last_wake = std::max(last_wake, rank.until);
+    }
+    if (events_.empty()) {
+      // Nothing runs and nothing is on its way. All waits are finite, so ask everyone once more
+      // after the last of them; if nobody starts, nobody ever will.
+      if (wake == std::numeric_limits<double>::infinity()) return false;
+      clock_ = last_wake;
+      return ask_idle_ranks(true);
+    }
+    clock_ = std::min(wake, events_.front().time);
+    while (!events_.empty() && events_.front().time <= clock_ + kSameTime) {
+      std::ranges::pop_heap(events_, Later{});
+      const Event event = events_.back();
+      events_.pop_back();
+      apply(event);
+    }
+    ask_idle_ranks(false);
+    return true;
+  }
+
+  void apply(const Event& event) {
+    Rank& rank = ranks_[static_cast<size_t>(event.rank)];
+    rank.changed = true;
+    if (event.is_end) {
+      rank.busy = false;
+      send(event);
+      return;
+    }
+    rank.state.arrived(event.task.kind, event.task.chunk, event.task.microbatch);
+    rank.policy->arrived(event.task, event.time);
+    arrival_of(rank, event.task) = event.time;
+  }
+
+  double& arrival_of(Rank& rank, const Task& task) {
+    const int64_t kinds = task.kind == TaskKind::forward ? 0 : stages_.num_chunks;
+    if (rank.arrivals.empty()) {
+      rank.arrivals.assign(static_cast<size_t>(2 * stages_.num_chunks * graph_.num_microbatches()),
+                           0);
+    }
+    return rank.arrivals[static_cast<size_t>((kinds + task.chunk) * graph_.num_microbatches() +
+                                             task.microbatch)];
+  }
+
+  // The result of the task that `event` ends, on its way to the rank of the next stage.
+  void send(const Event& event) {
+    const Task& task = event.task;
+    if (task.kind == TaskKind::backward_weight) return;
+    const bool forward = task.kind == TaskKind::forward;
+    const int64_t stage = stages_.stage_of(event.rank, task.chunk);
+    const int64_t to = stage + (forward ? 1 : -1);
+    if (to < 0 || to == stages_.num_stages()) return;
+    const Task waiting{forward ? TaskKind::forward : TaskKind::backward_input, stages_.chunk_of(to),
+                       task.microbatch};
+    if (stages_.rank_of(to) == event.rank) {
+      arrival_of(ranks_[static_cast<size_t>(event.rank)], waiting) = event.time;
+      return;
+    }
+    const double latency = forward ? graph_.forward_latency(to, task.microbatch)
+                                   : graph_.backward_latency(to, task.microbatch);
+    push({event.time + latency, stages_.rank_of(to), false, waiting});
+  }
+
+  void push(const Event& event) {
+    events_.push_back(event);
+    std::ranges::push_heap(events_, Later{});
+  }
+
+  // Whether any rank started a task. `all`: also those for which nothing has changed.
+  bool ask_idle_ranks(bool all) {
+    bool any = false;
+    for (size_t i = 0; i < ranks_.size(); ++i) {
+      Rank& rank = ranks_[i];
+      if (rank.busy || rank.state.is_done()) continue;
+      if (!all && !rank.changed && rank.until > clock_ + kSameTime) continue;
+      rank.changed = false;
+      const Decision decision = rank.policy->choose({rank.state, clock_, longest_wait_});
+      rank.until = decision.until();
+      if (!decision.task()) continue;
+      start(static_cast<int64_t>(i), rank, *decision.task());
+      any = true;
+    }
+    return any;
+  }
+
+  void start(int64_t index, Rank& rank, const Task& task) {
+    const int64_t stage = stages_.stage_of(index, task.chunk);
+    const double end = clock_ + graph_.duration(task.kind, stage, task.microbatch);
+    // A weight gradient needs nothing from another stage: its input is its B.
+    double arrived = 0;
+    if (task.kind != TaskKind::backward_weight) arrived = arrival_of(rank, task);
+    rank.state.start(task);
+    rank.policy->started(task, clock_);
+    rank.busy = true;
+    result_.log.ranks[static_cast<size_t>(index)].push_back({task, arrived, clock_, end});
+    push({end, index, true, task});
+  }
+
+  const Graph& graph_;
+  const StageMap& stages_;
+  std::vector<Rank> ranks_;
+  std::vector<Event> events_;  // a heap, earliest first
+  double clock_ = 0;
+  double longest_wait_ = 0;
+  Simulation result_;
+};
+
+}  // namespace
+
+Simulation simulate(const Graph& graph, const PolicyFactory& policy, std::optional<int64_t> cap) {
+  return PolicyRun(graph, policy, cap).run();
+}
+
+}  // namespace weft::schedule
