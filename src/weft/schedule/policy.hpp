@@ -14,16 +14,17 @@ struct View {
   double longest_wait;  ///< how long a policy may wait without being asked again
 };
 
-/// Run a task now, or ask again at `until` at the latest; arrivals ask again at once. `until` is
-/// always finite: no policy sleeps for ever (reference/schedules.md 2.3 R8; Theorem 1 rests on it).
+/// Run a task now, or be asked again when something happens and at `until` at the latest. `until`
+/// is always finite: no policy sleeps for ever (reference/schedules.md 2.3 R8; Theorem 1 rests on
+/// it).
 class Decision {
  public:
   static Decision run(const Task& task) { return Decision(task, 0); }
-  /// Waits for whatever comes next, at most for the view's longest wait.
+  /// Waits for whatever happens next, at most for the view's longest wait.
   static Decision wait(const View& view) {
     return Decision(std::nullopt, view.clock + view.longest_wait);
   }
-  /// Waits until `time` or the view's longest wait, whichever comes first.
+  /// Waits until `time`, which is later than the clock, or the view's longest wait.
   static Decision wait_until(const View& view, double time) {
     const double last = view.clock + view.longest_wait;
     return Decision(std::nullopt, time < last ? time : last);
@@ -45,7 +46,7 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
-  /// Asked when the rank is idle, or about to be. A task must be next and ready in the view.
+  /// Asked when the rank is idle, or about to be. A task that it runs must be one that can start.
   virtual Decision choose(const View& view) const = 0;
   /// The rank started `task` at `time`.
   virtual void started(const Task& task, double time);

@@ -7,8 +7,9 @@
 
 namespace weft::schedule {
 
-RankState::RankState(const Graph& graph, int64_t rank, std::optional<int64_t> cap)
-    : graph_(&graph), rank_(rank), cap_(cap) {
+RankState::RankState(const Graph& graph, int64_t rank, std::optional<int64_t> cap,
+                     MicrobatchOrder order)
+    : graph_(&graph), rank_(rank), cap_(cap), order_(order) {
   const int64_t least = graph.least_cap(rank);
   check(!cap || *cap >= least, ErrorKind::usage,
         "the memory cap of rank {} is too small for one microbatch (got {}, expected at least {})",
@@ -18,6 +19,9 @@ RankState::RankState(const Graph& graph, int64_t rank, std::optional<int64_t> ca
   for (int64_t chunk = 0; chunk < stages.num_chunks; ++chunk) {
     const int64_t s = stages.stage_of(rank, chunk);
     Chunk& fresh = chunks_.emplace_back();
+    for (Sequence* sequence : {&fresh.forwards, &fresh.backwards, &fresh.weights}) {
+      sequence->started.assign(microbatches, 0);
+    }
     fresh.has_input.assign(microbatches, s == 0);
     fresh.has_gradient.assign(microbatches, s == stages.num_stages() - 1);
   }
@@ -26,35 +30,61 @@ RankState::RankState(const Graph& graph, int64_t rank, std::optional<int64_t> ca
   remaining_ = 2 * stages.num_chunks * graph.num_microbatches();
 }
 
-int64_t RankState::next(TaskKind kind, int64_t chunk) const {
-  switch (kind) {
-    case TaskKind::forward:
-      return at(chunk).forwards;
-    case TaskKind::backward_input:
-    case TaskKind::backward:
-      return at(chunk).backwards;
-    case TaskKind::backward_weight:
-      return at(chunk).weights;
-  }
-  return 0;
+const RankState::Sequence& RankState::sequence(TaskKind kind, int64_t chunk) const {
+  const Chunk& c = at(chunk);
+  return kind == TaskKind::forward           ? c.forwards
+         : kind == TaskKind::backward_weight ? c.weights
+                                             : c.backwards;
 }
 
-bool RankState::is_ready(TaskKind kind, int64_t chunk) const {
-  const Chunk& c = at(chunk);
-  const int64_t microbatch = next(kind, chunk);
+int64_t RankState::next(TaskKind kind, int64_t chunk) const {
+  const Sequence& s = sequence(kind, chunk);
+  if (order_ == MicrobatchOrder::in_order) return s.first_left;
+  for (int64_t m = s.first_left; m < graph_->num_microbatches(); ++m) {
+    if (has_inputs(kind, chunk, m)) return m;
+  }
+  return s.first_left;
+}
+
+bool RankState::has_started(const Task& task) const {
+  return sequence(task.kind, task.chunk).started[static_cast<size_t>(task.microbatch)] != 0;
+}
+
+bool RankState::can_start(const Task& task) const {
+  if (order_ == MicrobatchOrder::in_order &&
+      task.microbatch != sequence(task.kind, task.chunk).first_left) {
+    return false;
+  }
+  return has_inputs(task.kind, task.chunk, task.microbatch);
+}
+
+// False for a task that has started.
+bool RankState::has_inputs(TaskKind kind, int64_t chunk, int64_t microbatch) const {
   if (microbatch == graph_->num_microbatches()) return false;
+  const Chunk& c = at(chunk);
   const auto m = static_cast<size_t>(microbatch);
   switch (kind) {
     case TaskKind::forward:
-      return c.has_input[m] != 0;
+      return c.has_input[m] != 0 && c.forwards.started[m] == 0;
     case TaskKind::backward_input:
-      return microbatch < c.forwards && c.has_gradient[m] != 0;
+      return c.forwards.started[m] != 0 && c.has_gradient[m] != 0 && c.backwards.started[m] == 0;
     case TaskKind::backward:  // adds its weight gradient too, so those before it must be added
-      return microbatch < c.forwards && c.has_gradient[m] != 0 && c.weights == microbatch;
+      return c.forwards.started[m] != 0 && c.has_gradient[m] != 0 && c.backwards.started[m] == 0 &&
+             (order_ != MicrobatchOrder::in_order || c.weights.first_left == microbatch);
     case TaskKind::backward_weight:
-      return microbatch < c.backwards;
+      return c.backwards.started[m] != 0 && c.weights.started[m] == 0;
   }
   return false;
+}
+
+void RankState::start(Sequence& sequence, int64_t microbatch) {
+  ++sequence.count;
+  sequence.started[static_cast<size_t>(microbatch)] = 1;
+  const auto size = static_cast<int64_t>(sequence.started.size());
+  while (sequence.first_left < size &&
+         sequence.started[static_cast<size_t>(sequence.first_left)] != 0) {
+    ++sequence.first_left;
+  }
 }
 
 void RankState::arrived(TaskKind kind, int64_t chunk, int64_t microbatch) {
@@ -71,22 +101,24 @@ void RankState::hand_over(const Task& task) {
 }
 
 void RankState::start(const Task& task) {
-  assert(is_next_and_ready(task));
+  assert(can_start(task));
   Chunk& c = at(task.chunk);
   const auto m = static_cast<size_t>(task.microbatch);
   const int64_t charged = charge(task.chunk);
   last_kind_ = task.kind;
   if (task.kind == TaskKind::forward) {
-    ++c.forwards;
+    start(c.forwards, task.microbatch);
     --remaining_;
     need_[m] -= charged;
     held_[m] += charged;
     used_ += charged;
     peak_ = std::max(peak_, used_);
   }
-  if (task.kind == TaskKind::backward_input || task.kind == TaskKind::backward) ++c.backwards;
+  if (task.kind == TaskKind::backward_input || task.kind == TaskKind::backward) {
+    start(c.backwards, task.microbatch);
+  }
   if (task.kind == TaskKind::backward_weight || task.kind == TaskKind::backward) {
-    ++c.weights;
+    start(c.weights, task.microbatch);
     --remaining_;
     held_[m] -= charged;
     used_ -= charged;

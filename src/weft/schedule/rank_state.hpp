@@ -8,18 +8,23 @@
 
 namespace weft::schedule {
 
+/// Whether microbatches of one kind and chunk run first in, first out, so that weight gradients are
+/// summed in one order and a run is reproducible bit for bit, or as their inputs arrive. Only
+/// simulations use the latter: it shows what the order costs when messages overtake each other.
+enum class MicrobatchOrder : uint8_t { in_order, as_they_arrive };
+
 /// How far one rank is in a step: what a policy may look at. The executor and the simulator keep
 /// one per rank and report starts and arrivals; nothing else changes it.
 ///
 /// Tasks of a rank run one after another, so whatever a started task makes or frees is there when
 /// the next one starts: a state that counts starts can be asked for the next task while the current
-/// one runs. Per stage and kind microbatches run in order (first in, first out), so of every kind
-/// and chunk there is one next task.
+/// one runs. Of every kind and chunk there is one next task.
 class RankState {
  public:
   /// `cap`: memory for activations, in the unit of the graph's charges; nothing: no limit. Throws
   /// Error{usage} when the cap cannot hold one microbatch. `graph` outlives the state.
-  RankState(const Graph& graph, int64_t rank, std::optional<int64_t> cap);
+  RankState(const Graph& graph, int64_t rank, std::optional<int64_t> cap,
+            MicrobatchOrder order = MicrobatchOrder::in_order);
 
   const Graph& graph() const { return *graph_; }
   int64_t rank() const { return rank_; }
@@ -27,15 +32,17 @@ class RankState {
   int64_t stage(int64_t chunk) const { return graph_->stages().stage_of(rank_, chunk); }
   int64_t charge(int64_t chunk) const { return graph_->charge(stage(chunk)); }
 
-  /// Microbatch of the next task of this kind and chunk; the number of microbatches when all have
+  /// Microbatch of the next task of this kind and chunk: the first that has not started or, as they
+  /// arrive, the first of those whose inputs are there. The number of microbatches when all have
   /// started. B and D are one sequence, and so are W and D.
   int64_t next(TaskKind kind, int64_t chunk) const;
   /// Whether that task's inputs are there. Memory is a question of admission, not of readiness.
-  bool is_ready(TaskKind kind, int64_t chunk) const;
-  bool has_started(const Task& task) const { return task.microbatch < next(task.kind, task.chunk); }
-  bool is_next_and_ready(const Task& task) const {
-    return task.microbatch == next(task.kind, task.chunk) && is_ready(task.kind, task.chunk);
+  bool is_ready(TaskKind kind, int64_t chunk) const {
+    return has_inputs(kind, chunk, next(kind, chunk));
   }
+  bool has_started(const Task& task) const;
+  /// Whether `task` may be started now: its inputs are there and, in order, it is the next one.
+  bool can_start(const Task& task) const;
   /// Whether every task of the rank has started.
   bool is_done() const { return remaining_ == 0; }
   /// Kind of the task started last; nothing before the first.
@@ -51,7 +58,7 @@ class RankState {
   /// The first microbatch that needs or holds anything here.
   int64_t oldest() const { return oldest_; }
   /// Microbatches that have entered chunk 0 and not left it.
-  int64_t in_flight() const { return chunks_[0].forwards - chunks_[0].weights; }
+  int64_t in_flight() const { return chunks_[0].forwards.count - chunks_[0].weights.count; }
 
   /// Reports that the result of the neighbouring stage on another rank has come: the input of F, or
   /// of B or D (either kind means the same), of this chunk and microbatch.
@@ -60,22 +67,32 @@ class RankState {
   void start(const Task& task);
 
  private:
+  /// What has started of one kind.
+  struct Sequence {
+    int64_t count = 0;
+    int64_t first_left = 0;          ///< first microbatch that has not started
+    std::vector<uint8_t> started{};  ///< [microbatch]
+  };
   struct Chunk {
-    int64_t forwards = 0;               ///< F started
-    int64_t backwards = 0;              ///< B or D started
-    int64_t weights = 0;                ///< W or D started
+    Sequence forwards;
+    Sequence backwards;                 ///< B or D
+    Sequence weights;                   ///< W or D
     std::vector<uint8_t> has_input;     ///< [microbatch]
     std::vector<uint8_t> has_gradient;  ///< [microbatch]
   };
 
   const Chunk& at(int64_t chunk) const { return chunks_[static_cast<size_t>(chunk)]; }
   Chunk& at(int64_t chunk) { return chunks_[static_cast<size_t>(chunk)]; }
+  const Sequence& sequence(TaskKind kind, int64_t chunk) const;
+  bool has_inputs(TaskKind kind, int64_t chunk, int64_t microbatch) const;
+  static void start(Sequence& sequence, int64_t microbatch);
   // Hands a result to the next stage when that lives on this rank too.
   void hand_over(const Task& task);
 
   const Graph* graph_;
   int64_t rank_;
   std::optional<int64_t> cap_;
+  MicrobatchOrder order_;
   std::vector<Chunk> chunks_;
   std::vector<int64_t> need_;  ///< [microbatch]
   std::vector<int64_t> held_;  ///< [microbatch]

@@ -26,10 +26,10 @@ struct Later {
 // Ranks that decide for themselves.
 class PolicyRun {
  public:
-  PolicyRun(const Graph& graph, const PolicyFactory& factory, std::optional<int64_t> cap)
+  PolicyRun(const Graph& graph, const PolicyFactory& factory, const PolicyLimits& limits)
       : graph_(graph), stages_(graph.stages()), result_(Simulation::of(graph)) {
     for (int64_t rank = 0; rank < stages_.num_ranks; ++rank) {
-      ranks_.push_back({RankState(graph, rank, cap), factory(rank)});
+      ranks_.push_back({RankState(graph, rank, limits.cap, limits.order), factory(rank)});
       longest_wait_ += graph.work(rank);
     }
     for (int64_t stage = 0; stage < stages_.num_stages(); ++stage) {
@@ -37,11 +37,11 @@ class PolicyRun {
         longest_wait_ += graph.forward_latency(stage, m) + graph.backward_latency(stage, m);
       }
     }
-    longest_wait_ += 1;
+    longest_wait_ += 1;  // longer than any step, so that no wait ends before something happens
   }
 
   Simulation run() {
-    ask_idle_ranks(false);
+    ask_idle_ranks();
     while (advance()) {
     }
     result_.summarise(graph_);
@@ -61,42 +61,38 @@ class PolicyRun {
     RankState state;
     std::unique_ptr<Policy> policy;
     bool busy = false;
-    bool changed = true;  // since the policy was asked last
-    double until = 0;     // when it wants to be asked again
+    double until = 0;  // when it wants to be asked again
     // When inputs from other ranks came: [chunk][microbatch] for F, then for B.
     std::vector<double> arrivals{};
   };
 
-  // Moves to the next time at which anything happens. False when nothing ever will.
+  // Moves to the next time at which anything happens or a policy wants to be asked. False when
+  // nothing ever will.
   bool advance() {
     double wake = std::numeric_limits<double>::infinity();
-    double last_wake = 0;
     for (const Rank& rank : ranks_) {
-      if (rank.busy || rank.state.is_done()) continue;
-      wake = std::min(wake, rank.until);
-      last_wake = std::max(last_wake, rank.until);
+      if (!rank.busy && !rank.state.is_done()) wake = std::min(wake, rank.until);
     }
-    if (events_.empty()) {
-      // Nothing runs and nothing is on its way. All waits are finite, so ask everyone once more
-      // after the last of them; if nobody starts, nobody ever will.
-      if (wake == std::numeric_limits<double>::infinity()) return false;
-      clock_ = last_wake;
-      return ask_idle_ranks(true);
+    if (events_.empty() && wake >= last_event_ + longest_wait_) {
+      // Nothing runs, nothing is on its way, and every wait has been as long as it can be. All are
+      // finite, so everyone is asked once more; if nobody starts, nobody ever will.
+      clock_ = wake;
+      return wake < std::numeric_limits<double>::infinity() && ask_idle_ranks();
     }
-    clock_ = std::min(wake, events_.front().time);
+    clock_ = events_.empty() ? wake : std::min(wake, events_.front().time);
     while (!events_.empty() && events_.front().time <= clock_ + kSameTime) {
       std::ranges::pop_heap(events_, Later{});
       const Event event = events_.back();
       events_.pop_back();
+      last_event_ = event.time;
       apply(event);
     }
-    ask_idle_ranks(false);
+    ask_idle_ranks();
     return true;
   }
 
   void apply(const Event& event) {
     Rank& rank = ranks_[static_cast<size_t>(event.rank)];
-    rank.changed = true;
     if (event.is_end) {
       rank.busy = false;
       send(event);
@@ -141,14 +137,12 @@ class PolicyRun {
     std::ranges::push_heap(events_, Later{});
   }
 
-  // Whether any rank started a task. `all`: also those for which nothing has changed.
-  bool ask_idle_ranks(bool all) {
+  // Whether any rank started a task.
+  bool ask_idle_ranks() {
     bool any = false;
     for (size_t i = 0; i < ranks_.size(); ++i) {
       Rank& rank = ranks_[i];
       if (rank.busy || rank.state.is_done()) continue;
-      if (!all && !rank.changed && rank.until > clock_ + kSameTime) continue;
-      rank.changed = false;
       const Decision decision = rank.policy->choose({rank.state, clock_, longest_wait_});
       rank.until = decision.until();
       if (!decision.task()) continue;
@@ -176,14 +170,15 @@ class PolicyRun {
   std::vector<Rank> ranks_;
   std::vector<Event> events_;  // a heap, earliest first
   double clock_ = 0;
+  double last_event_ = 0;
   double longest_wait_ = 0;
   Simulation result_;
 };
 
 }  // namespace
 
-Simulation simulate(const Graph& graph, const PolicyFactory& policy, std::optional<int64_t> cap) {
-  return PolicyRun(graph, policy, cap).run();
+Simulation simulate(const Graph& graph, const PolicyFactory& policy, const PolicyLimits& limits) {
+  return PolicyRun(graph, policy, limits).run();
 }
 
 }  // namespace weft::schedule

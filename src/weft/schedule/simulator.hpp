@@ -20,10 +20,15 @@ Simulation simulate(const Graph& graph, const PipelineSchedule& schedule);
 /// Makes the policy of a rank.
 using PolicyFactory = std::function<std::unique_ptr<Policy>(int64_t rank)>;
 
-/// Runs one policy per rank (A.1): at every time at which something ends or arrives, or a policy
-/// asked to be woken, all of that is applied, then the idle ranks are asked in order. `cap`: memory
-/// of every rank in the unit of the graph's charges.
+/// What a run of policies is held to.
+struct PolicyLimits {
+  std::optional<int64_t> cap{};  ///< memory of every rank, in the unit of the graph's charges
+  MicrobatchOrder order = MicrobatchOrder::in_order;
+};
+
+/// Runs one policy per rank (A.1): at every time at which something ends or arrives, all of that is
+/// applied, then the idle ranks are asked in order.
 Simulation simulate(const Graph& graph, const PolicyFactory& policy,
-                    std::optional<int64_t> cap = std::nullopt);
+                    const PolicyLimits& limits = {});
 
 }  // namespace weft::schedule
