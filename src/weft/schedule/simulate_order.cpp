@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "weft/base/error.hpp"
-#include "weft/schedule/wait_chain.hpp"
+#include "weft/schedule/validate.hpp"
 
 namespace weft::schedule {
 
@@ -46,7 +46,7 @@ class OrderRun {
     result_.summarise(graph_);
     for (size_t rank = 0; rank < next_.size(); ++rank) {
       if (next_[rank] < schedule_.ranks[rank].size()) {
-        result_.deadlock = wait_chain(schedule_, next_);
+        result_.deadlock = find_fault(schedule_, {}, rank_words()).value_or("");
         break;
       }
     }

@@ -108,45 +108,4 @@ std::string wait_chain(std::span<const RankState* const> ranks) {
   return {};
 }
 
-std::string wait_chain(const PipelineSchedule& schedule, std::span<const size_t> done) {
-  const StageMap& stages = schedule.stages;
-  const auto has_run = [&](int64_t rank, auto matches) {
-    const Schedule& order = schedule.ranks[static_cast<size_t>(rank)];
-    const auto end = order.begin() + static_cast<std::ptrdiff_t>(done[static_cast<size_t>(rank)]);
-    return std::any_of(order.begin(), end, matches);
-  };
-  // A task that has not run waits for the head of its rank; a head waits for the input it lacks.
-  const auto next = [&](Waiting& waiting) -> std::optional<Waiting> {
-    const Schedule& order = schedule.ranks[static_cast<size_t>(waiting.rank)];
-    const size_t head = done[static_cast<size_t>(waiting.rank)];
-    if (head == order.size()) return std::nullopt;
-    const Task& first = order[head];
-    if (waiting.task != first) {
-      waiting.why = "comes after";
-      return Waiting{waiting.rank, first, {}};
-    }
-    waiting.why = "needs";
-    const int64_t stage = stages.stage_of(waiting.rank, first.chunk);
-    const auto lacks = [&](TaskKind kind, int64_t of) -> std::optional<Waiting> {
-      const Task needed{kind, stages.chunk_of(of), first.microbatch};
-      const bool run = has_run(stages.rank_of(of), [&](const Task& task) {
-        return task.chunk == needed.chunk && task.microbatch == needed.microbatch &&
-               (task.kind == kind ||
-                (kind == TaskKind::backward_input && task.kind == TaskKind::backward));
-      });
-      if (run) return std::nullopt;
-      return Waiting{stages.rank_of(of), needed, {}};
-    };
-    if (first.kind == TaskKind::backward_weight) return lacks(TaskKind::backward_input, stage);
-    if (first.kind == TaskKind::forward) return lacks(TaskKind::forward, stage - 1);
-    if (auto own = lacks(TaskKind::forward, stage)) return own;
-    return lacks(TaskKind::backward_input, stage + 1);
-  };
-  for (size_t rank = 0; rank < done.size(); ++rank) {
-    if (done[rank] == schedule.ranks[rank].size()) continue;
-    return circle({static_cast<int64_t>(rank), schedule.ranks[rank][done[rank]], {}}, next);
-  }
-  return {};
-}
-
 }  // namespace weft::schedule

@@ -2,9 +2,7 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
-#include "weft/schedule/pipeline_schedule.hpp"
 #include "weft/schedule/rank_state.hpp"
 
 namespace weft::schedule {
@@ -13,8 +11,5 @@ namespace weft::schedule {
 /// "F0.2 on rank 0 waits for memory that W0.0 on rank 0 frees, which waits for ...". `ranks` are
 /// the states of a stuck step, in order of rank.
 std::string wait_chain(std::span<const RankState* const> ranks);
-
-/// The same for fixed orders of which rank r has run the first `done[r]` tasks.
-std::string wait_chain(const PipelineSchedule& schedule, std::span<const size_t> done);
 
 }  // namespace weft::schedule
