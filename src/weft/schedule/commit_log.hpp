@@ -12,8 +12,8 @@ namespace weft::schedule {
 /// One executed task. Times are in the unit of the log.
 struct CommitEntry {
   Task task;
-  /// When the result of the neighbouring stage that the task needs had arrived; 0 for F of stage 0,
-  /// and the end of the task that made it for what needs nothing from another stage.
+  /// When the last of its inputs was there: results of other ranks when they arrived, those of the
+  /// rank itself when the task that made them ended; 0 for F of stage 0.
   double arrived = 0;
   double start = 0;
   double end = 0;

@@ -30,6 +30,8 @@ class PolicyRun {
       : graph_(graph), stages_(graph.stages()), result_(Simulation::of(graph)) {
     for (int64_t rank = 0; rank < stages_.num_ranks; ++rank) {
       ranks_.push_back({RankState(graph, rank, limits.cap, limits.order), factory(rank)});
+      ranks_.back().inputs_at.assign(
+          static_cast<size_t>(3 * stages_.num_chunks * graph.num_microbatches()), 0);
       longest_wait_ += graph.work(rank);
     }
     for (int64_t stage = 0; stage < stages_.num_stages(); ++stage) {
@@ -61,9 +63,8 @@ class PolicyRun {
     RankState state;
     std::unique_ptr<Policy> policy;
     bool busy = false;
-    double until = 0;  // when it wants to be asked again
-    // When inputs from other ranks came: [chunk][microbatch] for F, then for B.
-    std::vector<double> arrivals{};
+    double until = 0;                 // when it wants to be asked again
+    std::vector<double> inputs_at{};  // [F, B or D, W][chunk][microbatch]: when the last input came
   };
 
   // Moves to the next time at which anything happens or a policy wants to be asked. False when
@@ -100,31 +101,35 @@ class PolicyRun {
     }
     rank.state.arrived(event.task.kind, event.task.chunk, event.task.microbatch);
     rank.policy->arrived(event.task, event.time);
-    arrival_of(rank, event.task) = event.time;
+    note_input(rank, event.task, event.time);
   }
 
-  double& arrival_of(Rank& rank, const Task& task) {
-    const int64_t kinds = task.kind == TaskKind::forward ? 0 : stages_.num_chunks;
-    if (rank.arrivals.empty()) {
-      rank.arrivals.assign(static_cast<size_t>(2 * stages_.num_chunks * graph_.num_microbatches()),
-                           0);
-    }
-    return rank.arrivals[static_cast<size_t>((kinds + task.chunk) * graph_.num_microbatches() +
-                                             task.microbatch)];
+  double& input_at(Rank& rank, const Task& task) const {
+    const int64_t row = task.kind == TaskKind::forward           ? 0
+                        : task.kind == TaskKind::backward_weight ? 2
+                                                                 : 1;
+    return rank.inputs_at[static_cast<size_t>(
+        (row * stages_.num_chunks + task.chunk) * graph_.num_microbatches() + task.microbatch)];
+  }
+  void note_input(Rank& rank, const Task& task, double time) const {
+    input_at(rank, task) = std::max(input_at(rank, task), time);
   }
 
-  // The result of the task that `event` ends, on its way to the rank of the next stage.
+  // The result of the task that `event` ends, on its way to the tasks that need it.
   void send(const Event& event) {
     const Task& task = event.task;
+    Rank& rank = ranks_[static_cast<size_t>(event.rank)];
     if (task.kind == TaskKind::backward_weight) return;
     const bool forward = task.kind == TaskKind::forward;
+    const TaskKind local = forward ? TaskKind::backward_input : TaskKind::backward_weight;
+    note_input(rank, {local, task.chunk, task.microbatch}, event.time);
     const int64_t stage = stages_.stage_of(event.rank, task.chunk);
     const int64_t to = stage + (forward ? 1 : -1);
     if (to < 0 || to == stages_.num_stages()) return;
     const Task waiting{forward ? TaskKind::forward : TaskKind::backward_input, stages_.chunk_of(to),
                        task.microbatch};
     if (stages_.rank_of(to) == event.rank) {
-      arrival_of(ranks_[static_cast<size_t>(event.rank)], waiting) = event.time;
+      note_input(rank, waiting, event.time);
       return;
     }
     const double latency = forward ? graph_.forward_latency(to, task.microbatch)
@@ -155,9 +160,7 @@ class PolicyRun {
   void start(int64_t index, Rank& rank, const Task& task) {
     const int64_t stage = stages_.stage_of(index, task.chunk);
     const double end = clock_ + graph_.duration(task.kind, stage, task.microbatch);
-    // A weight gradient needs nothing from another stage: its input is its B.
-    double arrived = 0;
-    if (task.kind != TaskKind::backward_weight) arrived = arrival_of(rank, task);
+    const double arrived = input_at(rank, task);
     rank.state.start(task);
     rank.policy->started(task, clock_);
     rank.busy = true;
