@@ -125,6 +125,37 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
   }
 }
 
+// More than one rank is refused anyway; what contradicts itself is named with its equation.
+TEST(MakeTrainConfig, ContradictoryParallelSizesPrintTheirEquation) {
+  const std::string text =
+      refusal_of("--world-size 10 --tensor-model-parallel-size 2 --pipeline-model-parallel-size 4");
+  EXPECT_THAT(text, HasSubstr("weft trains on one rank so far (got world size 10, expected 1)"));
+  EXPECT_THAT(text, HasSubstr("world size 10 is not divisible by tp 2 x pp 4 x cp 1 = 8 (10 / 8 = "
+                              "1.25); try --world-size 8 or 16, or another"));
+  EXPECT_THAT(text, HasSubstr("num_layers 2 is not divisible by pp 4 (2 / 4 = 0.5)"));
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"--tensor-model-parallel-size 0",
+       "--tensor-model-parallel-size is out of range (got 0, expected at least 1)"},
+      {"--tensor-model-parallel-size 8",
+       "num_attention_heads (4) must be a multiple of tensor_model_parallel_size (8). (4 / 8 = "
+       "0.5)"},
+      {"--context-parallel-size 3",
+       "seq-length should be a multiple of 2 * context-parallel-size if context-parallel-size > 1. "
+       "(seq_length 16, 2 x cp 3 = 6: 16 / 6 = 2.6666...)"},
+      {"--pipeline-model-parallel-size 2 --decoder-first-pipeline-num-layers 2",
+       "first 2 layers leave none of num_layers 2 to the other 1 of pp 2 ranks"},
+      {"--expert-model-parallel-size 2",
+       "world size 1 is not divisible by expert tp 1 x ep 2 x pp 1 = 2 (1 / 2 = 0.5)"},
+      {"--num-virtual-stages-per-pipeline-rank 2",
+       "When interleaved schedule is used, pipeline-model-parallel size should be greater than 1"},
+  };
+  for (const auto& [extra, expected] : cases) {
+    EXPECT_THAT(refusal_of(extra), HasSubstr(expected)) << extra;
+  }
+  EXPECT_THAT(refusal_of("--pipeline-model-parallel-size 2"),
+              ::testing::Not(HasSubstr("is not divisible")));
+}
+
 TEST(MakeTrainConfig, SampleBasedRunsRefuseIterationOptions) {
   const std::string base =
       "--num-layers 2 --hidden-size 32 --num-attention-heads 4 --seq-length 16 "

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "weft/train/option_table.hpp"
+#include "weft/train/parallel_rules.hpp"
 
 namespace weft::train {
 
@@ -142,6 +143,7 @@ void Rules::sizes() {
 }
 
 void Rules::ranks() {
+  for (OptionProblem& problem : check_parallel(values_)) problems_.push_back(std::move(problem));
   if (!values_.given("world_size")) return;
   const int64_t world = values_.integer("world_size");
   require(world == 1,
