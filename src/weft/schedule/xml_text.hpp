@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace weft::schedule {
+
+/// `text`, in UTF-8, as character data of XML: what XML reserves is escaped, control characters,
+/// which it forbids, become blanks, and bytes that are not UTF-8 become question marks.
+std::string xml_text(std::string_view text);
+
+}  // namespace weft::schedule
