@@ -25,8 +25,14 @@ void add_preprocess(CLI::App& app, Program& program);
 void add_tokenizer(CLI::App& app, Program& program);
 void add_data(CLI::App& app, Program& program);
 void add_generate(CLI::App& app, Program& program);
+void add_simulate(CLI::App& app, Program& program);
+void add_explain(CLI::App& app, Program& program);
+void add_bench(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
+
+/// Declares `weft bench schedules` on the bench command.
+void add_bench_schedules(CLI::App& bench, Program& program);
 
 /// What `weft --version` prints.
 std::string version_text();

@@ -69,6 +69,9 @@ int main(int argc, char** argv) {
   weft::app::add_preprocess(app, program);
   weft::app::add_data(app, program);
   weft::app::add_generate(app, program);
+  weft::app::add_simulate(app, program);
+  weft::app::add_explain(app, program);
+  weft::app::add_bench(app, program);
   try {
     check_command(app, words);
     app.parse(take_option_words(words, program), argv);

@@ -1,0 +1,11 @@
+#include "apps/weft/commands.hpp"
+
+namespace weft::app {
+
+void add_bench(CLI::App& app, Program& program) {
+  CLI::App* bench = app.add_subcommand("bench", "Measurements, each beside its limit");
+  bench->require_subcommand(1);
+  add_bench_schedules(*bench, program);
+}
+
+}  // namespace weft::app
