@@ -24,7 +24,7 @@ constexpr int64_t kMostTasks = 50'000'000;
 
 // Runs `action`; a usage error of a library gets the flags that this command has for it.
 template <typename Action>
-auto with_flags(const std::string& flags, const Action& action) {
+decltype(auto) with_flags(const std::string& flags, const Action& action) {
   try {
     return action();
   } catch (const Error& error) {
@@ -276,6 +276,16 @@ SimulateResult run_turns(const Request& request) {
                 std::move(run));
 }
 
+// Every rank has to hold one microbatch of all its chunks.
+void check_cap(const Request& request) {
+  const int64_t least = request.model.num_atoms();
+  if (request.cap && *request.cap < least) {
+    fail_with_hint(ErrorKind::usage, fmt::format("--cap {}", request.model.virtual_chunks),
+                   "--cap {} does not hold one microbatch (expected at least {} units)",
+                   *request.options.cap, request.model.virtual_chunks);
+  }
+}
+
 SimulateResult run_candidate(const Request& request, const Candidate& candidate) {
   const CandidateRunner runner(candidate, request.nominal, request.cap);
   Graph graph =
@@ -311,6 +321,7 @@ SimulateResult run_planned(const Request& request) {
 
 SimulateResult run_policy(const Request& request) {
   const std::string& policy = request.options.policy;
+  check_cap(request);
   if (policy == "auto") return run_planned(request);
   if (policy == "megatron-dpp") return run_turns(request);
   if (const auto key = list_key(policy)) return run_list(request, *key);
@@ -343,7 +354,7 @@ SimulateResult run_simulation(const SimulateOptions& given) {
       with_flags("--pp, --vpp or --microbatches", [&] { return make_request(options, nullptr); });
   if (options.schedule.empty()) {
     refuse(options.group_size != 0, "--group-size", "only static schedules have groups");
-    return with_flags("another --cap, --mapping, --chunks, --vpp or value that the message names",
+    return with_flags("another --chunks, --vpp, --cap, --costs or --jitter",
                       [&] { return run_policy(request); });
   }
   return with_flags("another --schedule, --microbatches, --vpp or --group-size",

@@ -236,8 +236,10 @@ class Planning {
     });
     const auto kept = std::min(candidates.size(), static_cast<size_t>(count));
     for (size_t i = candidates.size(); i > kept; --i) {
-      const double behind = 100 * (score(candidates[i - 1]) / score(candidates.front()) - 1);
-      lose(std::move(candidates[i - 1]), fmt::format("{} ({:.3g} %)", why, behind));
+      const double behind = score(candidates[i - 1]) / score(candidates.front()) - 1;
+      lose(std::move(candidates[i - 1]), behind > kEqual
+                                             ? fmt::format("{} ({:.3g} %)", why, 100 * behind)
+                                             : "no faster than a simpler one");
     }
     candidates.resize(kept);
     return candidates;
