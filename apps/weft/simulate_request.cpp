@@ -357,8 +357,10 @@ SimulateResult run_simulation(const SimulateOptions& given) {
     return with_flags("another --chunks, --vpp, --cap, --costs or --jitter",
                       [&] { return run_policy(request); });
   }
-  return with_flags("another --schedule, --microbatches, --vpp or --group-size",
-                    [&] { return run_static(request, static_schedule(options.schedule)); });
+  const auto named = [&]() -> const StaticSchedule& { return static_schedule(options.schedule); };
+  const StaticSchedule& schedule = with_flags("--schedule interleaved", named);
+  return with_flags("another --microbatches, --vpp or --group-size",
+                    [&] { return run_static(request, schedule); });
 }
 
 }  // namespace weft::app
