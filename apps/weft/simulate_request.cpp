@@ -10,7 +10,6 @@
 #include "weft/base/error.hpp"
 #include "weft/schedule/bounds.hpp"
 #include "weft/schedule/schedule_csv.hpp"
-#include "weft/schedule/single_stage.hpp"
 #include "weft/schedule/static_schedule.hpp"
 
 namespace weft::app {

@@ -77,7 +77,7 @@ void append(Schedule& schedule, TaskKind kind, int64_t begin, int64_t end) {
 
 TEST(Executor, EveryOrderGivesTheSameBits) {
   const Outcome expected = run(schedule::accumulate(kMicrobatches));
-  std::vector<Schedule> orders(3);
+  std::vector<Schedule> orders(4);
   append(orders[0], TaskKind::forward, 0, 4);  // all forwards first
   append(orders[0], TaskKind::backward, 0, 4);
   append(orders[1], TaskKind::forward, 0, 4);  // weight gradients last
@@ -92,6 +92,12 @@ TEST(Executor, EveryOrderGivesTheSameBits) {
   append(orders[2], TaskKind::forward, 3, 4);
   append(orders[2], TaskKind::backward_input, 3, 4);
   append(orders[2], TaskKind::backward_weight, 2, 4);
+  append(orders[3], TaskKind::forward, 0, 2);  // both kinds of backward in one step
+  append(orders[3], TaskKind::backward, 0, 1);
+  append(orders[3], TaskKind::backward_input, 1, 2);
+  append(orders[3], TaskKind::forward, 2, 4);
+  append(orders[3], TaskKind::backward_weight, 1, 2);
+  append(orders[3], TaskKind::backward, 2, 4);
   for (const Schedule& order : orders) {
     const Outcome outcome = run(order);
     EXPECT_EQ(outcome.loss.loss, expected.loss.loss);

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "weft/base/error.hpp"
-#include "weft/schedule/single_stage.hpp"
+#include "weft/schedule/validate.hpp"
 
 namespace weft::pipeline {
 
@@ -12,12 +12,13 @@ using schedule::TaskKind;
 
 Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches)
     : chunk_(&chunk), schedule_(std::move(schedule)), num_microbatches_(num_microbatches) {
-  schedule::validate_single_stage(schedule_, num_microbatches);
+  const schedule::PipelineSchedule order{{}, num_microbatches, {schedule_}};
+  schedule::validate(order);
   check(!schedule::splits_backward(schedule_) || chunk.mode() == model::BackwardMode::split,
         ErrorKind::internal, "the schedule splits backward, the model chunk does not");
   // Microbatches start and finish in order, so as many slots as are held at once suffice and a
   // microbatch's slot follows from its number.
-  const auto num_slots = static_cast<size_t>(schedule::max_in_flight(schedule_));
+  const auto num_slots = static_cast<size_t>(schedule::peak_charge(order).front());
   memory_ = Buffer(num_slots * chunk.slot_bytes());
   Arena arena(memory_.data(), memory_.size_bytes());
   for (size_t i = 0; i < num_slots; ++i) slots_.push_back(chunk.make_slot(arena));

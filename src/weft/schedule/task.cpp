@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace weft::schedule {
 
 char letter(TaskKind kind) {
@@ -20,6 +22,12 @@ char letter(TaskKind kind) {
 
 std::string to_string(const Task& task) {
   return fmt::format("{}{}.{}", letter(task.kind), task.chunk, task.microbatch);
+}
+
+bool splits_backward(const Schedule& schedule) {
+  return std::ranges::any_of(schedule, [](const Task& task) {
+    return task.kind == TaskKind::backward_input || task.kind == TaskKind::backward_weight;
+  });
 }
 
 }  // namespace weft::schedule

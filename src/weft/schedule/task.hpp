@@ -28,4 +28,7 @@ std::string to_string(const Task& task);
 /// The tasks of one rank in the order in which it runs them.
 using Schedule = std::vector<Task>;
 
+/// Whether any task splits backward into B and W.
+bool splits_backward(const Schedule& schedule);
+
 }  // namespace weft::schedule
