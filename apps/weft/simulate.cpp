@@ -189,6 +189,14 @@ void add_times(CLI::App* command, SimulateOptions& options) {
                    "F,B,W of a VPP chunk: forward, input gradient, weight gradient")
       ->capture_default_str()
       ->group(group);
+  command
+      ->add_option("--first-weight", options.first_weight,
+                   "Factor of the first of the equal pieces that the model is cut into (an even "
+                   "number per rank, at least --vpp) [1]")
+      ->group(group);
+  command
+      ->add_option("--last-weight", options.last_weight, "The same of the last: head and loss [1]")
+      ->group(group);
   command->add_option("--latency", options.latency, "Of every message between ranks [0]")
       ->group(group);
   command

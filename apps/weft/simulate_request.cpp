@@ -92,6 +92,14 @@ void set_slow_ranks(const std::vector<std::string>& texts, CostModel& model) {
   }
 }
 
+// Embedding, head and loss make the ends of the model heavier.
+void set_weights(const SimulateOptions& options, CostModel& model) {
+  if (options.first_weight == 1 && options.last_weight == 1) return;
+  model.atom_weight.assign(static_cast<size_t>(model.num_ranks * model.num_atoms()), 1);
+  model.atom_weight.front() *= options.first_weight;
+  model.atom_weight.back() *= options.last_weight;
+}
+
 int64_t required(const std::optional<int64_t>& value, const std::string& flag) {
   if (!value) fail_with_hint(ErrorKind::usage, flag + " N", "{} is missing", flag);
   if (*value < 1) {
@@ -144,6 +152,7 @@ Request make_request(const SimulateOptions& options, const PipelineSchedule* fil
   check_sizes(model);
   set_costs(options.costs, model);
   set_slow_ranks(options.slow_ranks, model);
+  set_weights(options, model);
   model.latency = options.latency;
   model.jitter_sigma = options.jitter;
   model.link_jitter_sigma = options.link_jitter;

@@ -25,6 +25,8 @@ struct SimulateOptions {
   std::optional<int64_t> microbatches;
   int64_t group_size = 0;
   std::string costs = "1,1,1";
+  double first_weight = 1;
+  double last_weight = 1;
   double latency = 0;
   std::vector<std::string> slow_ranks;
   double jitter = 0;
