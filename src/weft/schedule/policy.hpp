@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <memory>
 #include <optional>
 
@@ -26,6 +27,7 @@ class Decision {
   }
   /// Waits until `time`, which is later than the clock, or the view's longest wait.
   static Decision wait_until(const View& view, double time) {
+    assert(time > view.clock);
     const double last = view.clock + view.longest_wait;
     return Decision(std::nullopt, time < last ? time : last);
   }
