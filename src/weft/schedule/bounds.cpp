@@ -102,13 +102,14 @@ MakespanBounds makespan_bounds(const Graph& graph) {
 double memory_bound(const Graph& graph, int64_t cap) {
   const StageMap& stages = graph.stages();
   const int64_t num_stages = stages.num_stages();
+  const TaskKind back = graph.splits_backward() ? TaskKind::backward_input : TaskKind::backward;
   std::vector<double> held(static_cast<size_t>(stages.num_ranks), 0);  // memory times time
   for (int64_t m = 0; m < graph.num_microbatches(); ++m) {
-    double loop = 0;  // from the start of F to the end of B
+    double loop = 0;  // from the start of F to the end of B or D
     for (int64_t s = num_stages - 1; s >= 0; --s) {
-      loop +=
-          graph.duration(TaskKind::forward, s, m) + graph.duration(TaskKind::backward_input, s, m);
-      const double chain = loop + graph.duration(TaskKind::backward_weight, s, m);
+      loop += graph.duration(TaskKind::forward, s, m) + graph.duration(back, s, m);
+      double chain = loop;
+      if (graph.splits_backward()) chain += graph.duration(TaskKind::backward_weight, s, m);
       held[static_cast<size_t>(stages.rank_of(s))] += static_cast<double>(graph.charge(s)) * chain;
       if (s > 0) loop += graph.forward_latency(s, m) + graph.backward_latency(s - 1, m);
     }
