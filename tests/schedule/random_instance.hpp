@@ -40,7 +40,7 @@ struct Sizes {
   int64_t chunks;
   int64_t microbatches;
 };
-inline constexpr Sizes kSmall{6, 4, 12};
+inline constexpr Sizes kSmall{8, 4, 16};
 inline constexpr Sizes kFull{16, 4, 64};
 
 class Draw {
@@ -52,6 +52,8 @@ class Draw {
   int64_t between(int64_t least, int64_t most) {
     return least + static_cast<int64_t>(random_() % static_cast<uint64_t>(most - least + 1));
   }
+  /// 1 to `most`, the small ones more often.
+  int64_t up_to(int64_t most) { return std::min(between(1, most), between(1, most)); }
   double real(double most) { return most * static_cast<double>(random_() >> 11) * 0x1p-53; }
 
  private:
@@ -81,9 +83,9 @@ inline void draw_times(Draw& draw, Graph& graph) {
 }
 
 inline Graph draw_graph(Draw& draw, const Sizes& sizes, bool splits_backward) {
-  const StageMap stages{draw.chance(50) ? Mapping::loop : Mapping::wave,
-                        draw.between(1, sizes.ranks), draw.between(1, sizes.chunks)};
-  Graph graph(stages, draw.between(1, sizes.microbatches), splits_backward);
+  const StageMap stages{draw.chance(50) ? Mapping::loop : Mapping::wave, draw.up_to(sizes.ranks),
+                        draw.up_to(sizes.chunks)};
+  Graph graph(stages, draw.up_to(sizes.microbatches), splits_backward);
   draw_times(draw, graph);
   if (draw.chance(30)) {
     for (int64_t stage = 0; stage < stages.num_stages(); ++stage) graph.set_charge(stage, 1);
@@ -163,8 +165,8 @@ inline Instance plan_instance(Draw& draw, const Sizes& sizes) {
 }
 
 inline Instance turn_instance(Draw& draw, const Sizes& sizes) {
-  Graph graph({Mapping::loop, draw.between(1, sizes.ranks), draw.between(1, sizes.chunks)},
-              draw.between(1, sizes.microbatches), false);
+  Graph graph({Mapping::loop, draw.up_to(sizes.ranks), draw.up_to(sizes.chunks)},
+              draw.up_to(sizes.microbatches), false);
   draw_times(draw, graph);
   constexpr std::array kScans = {TurnScan::bfc, TurnScan::group, TurnScan::dfc};
   const TurnScan scan = kScans[draw.random()() % kScans.size()];
