@@ -70,11 +70,15 @@ Decision PlanPolicy::choose(const View& view) const {
   if (!fill_) return Decision::wait(view);
   const double ready = expected_ready(head);
   const bool is_late = view.clock > ready + rounding_of(ready);
-  if (const std::optional<Task> task = fill(view, ready, is_late)) return Decision::run(*task);
-  return ready > view.clock ? Decision::wait_until(view, ready) : Decision::wait(view);
+  const Fill found = fill(view, ready, is_late);
+  if (found.task) return Decision::run(*found.task);
+  // From then on the head is late, and what is ready may run.
+  const bool may_fill = found.has_candidate && ready > view.clock;
+  return may_fill ? Decision::wait_until(view, ready) : Decision::wait(view);
 }
 
-std::optional<Task> PlanPolicy::fill(const View& view, double head_ready, bool head_is_late) const {
+PlanPolicy::Fill PlanPolicy::fill(const View& view, double head_ready, bool head_is_late) const {
+  Fill found;
   const RankState& rank = view.rank;
   // Memory of the rest of the plan before the entry, run in order: now, and at most.
   int64_t planned = rank.used();
@@ -87,12 +91,16 @@ std::optional<Task> PlanPolicy::fill(const View& view, double head_ready, bool h
     const int64_t charge = rank.charge(task.chunk);
     const bool takes_memory = task.kind == TaskKind::forward;
     if (i > cursor_ && rank.can_start(task)) {
+      found.has_candidate = true;
       const double alpha =
           task.kind == TaskKind::backward_weight ? fill_->alpha_weight : fill_->alpha_other;
       const double harmless_end = view.clock + (entry.end - entry.start) * (1 - alpha);
       const bool harmless = head_is_late || harmless_end <= head_ready + rounding_of(head_ready);
       const bool fits = !takes_memory || !rank.cap() || planned_peak + charge <= *rank.cap();
-      if (harmless && fits) return task;
+      if (harmless && fits) {
+        found.task = task;
+        return found;
+      }
     }
     if (takes_memory) planned += charge;
     if (task.kind == TaskKind::backward_weight || task.kind == TaskKind::backward) {
@@ -100,7 +108,7 @@ std::optional<Task> PlanPolicy::fill(const View& view, double head_ready, bool h
     }
     planned_peak = std::max(planned_peak, planned);
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace weft::schedule

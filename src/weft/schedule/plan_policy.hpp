@@ -54,7 +54,12 @@ class PlanPolicy final : public Policy {
   size_t link(const Task& task) const;
   size_t position(const Task& task) const;
   double expected_ready(const CommitEntry& head) const;
-  std::optional<Task> fill(const View& view, double head_ready, bool head_is_late) const;
+  /// What to run while the head is not ready.
+  struct Fill {
+    std::optional<Task> task{};
+    bool has_candidate = false;  ///< anything of the window is ready
+  };
+  Fill fill(const View& view, double head_ready, bool head_is_late) const;
 
   std::shared_ptr<const TimedPlan> plan_;
   const std::vector<CommitEntry>& entries_;

@@ -1,6 +1,7 @@
 #include "weft/schedule/simulator.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -63,24 +64,26 @@ class PolicyRun {
     RankState state;
     std::unique_ptr<Policy> policy;
     bool busy = false;
-    double until = 0;                 // when it wants to be asked again
+    double until = 0;                 // when it last wanted to be asked again
     std::vector<double> inputs_at{};  // [F, B or D, W][chunk][microbatch]: when the last input came
   };
 
   // Moves to the next time at which anything happens or a policy wants to be asked. False when
   // nothing ever will.
   bool advance() {
-    double wake = std::numeric_limits<double>::infinity();
-    for (const Rank& rank : ranks_) {
-      if (!rank.busy && !rank.state.is_done()) wake = std::min(wake, rank.until);
-    }
+    const double wake =
+        wake_ups_.empty() ? std::numeric_limits<double>::infinity() : wake_ups_.front();
     if (events_.empty() && wake >= last_event_ + longest_wait_) {
       // Nothing runs, nothing is on its way, and every wait has been as long as it can be. All are
       // finite, so everyone is asked once more; if nobody starts, nobody ever will.
-      clock_ = wake;
-      return wake < std::numeric_limits<double>::infinity() && ask_idle_ranks();
+      clock_ = last_event_ + longest_wait_;
+      return ask_idle_ranks();
     }
     clock_ = events_.empty() ? wake : std::min(wake, events_.front().time);
+    while (!wake_ups_.empty() && wake_ups_.front() <= clock_ + kSameTime) {
+      std::ranges::pop_heap(wake_ups_, std::greater{});
+      wake_ups_.pop_back();
+    }
     while (!events_.empty() && events_.front().time <= clock_ + kSameTime) {
       std::ranges::pop_heap(events_, Later{});
       const Event event = events_.back();
@@ -142,6 +145,15 @@ class PolicyRun {
     std::ranges::push_heap(events_, Later{});
   }
 
+  // A wake-up that was asked for is a time like any other, whatever its rank does by then: all idle
+  // ranks are asked (A.1).
+  void note_wake_up(Rank& rank, double until) {
+    if (until == rank.until || until >= clock_ + longest_wait_) return;
+    rank.until = until;
+    wake_ups_.push_back(until);
+    std::ranges::push_heap(wake_ups_, std::greater{});
+  }
+
   // Whether any rank started a task.
   bool ask_idle_ranks() {
     bool any = false;
@@ -149,8 +161,10 @@ class PolicyRun {
       Rank& rank = ranks_[i];
       if (rank.busy || rank.state.is_done()) continue;
       const Decision decision = rank.policy->choose({rank.state, clock_, longest_wait_});
-      rank.until = decision.until();
-      if (!decision.task()) continue;
+      if (!decision.task()) {
+        note_wake_up(rank, decision.until());
+        continue;
+      }
       start(static_cast<int64_t>(i), rank, *decision.task());
       any = true;
     }
@@ -171,7 +185,8 @@ class PolicyRun {
   const Graph& graph_;
   const StageMap& stages_;
   std::vector<Rank> ranks_;
-  std::vector<Event> events_;  // a heap, earliest first
+  std::vector<Event> events_;     // a heap, earliest first
+  std::vector<double> wake_ups_;  // a heap, earliest first
   double clock_ = 0;
   double last_event_ = 0;
   double longest_wait_ = 0;
