@@ -55,11 +55,10 @@ inline schedule::CostModel in_scenario(schedule::CostModel model, const std::str
   return model;
 }
 
-/// What is known before the step: everything but the random part.
+/// What is known before the step: everything but jitter. Microbatches are as long as they are.
 inline schedule::CostModel nominal(schedule::CostModel model) {
   model.jitter_sigma = 0;
   model.link_jitter_sigma = 0;
-  model.length_sigma = 0;
   return model;
 }
 
