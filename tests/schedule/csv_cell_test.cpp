@@ -54,8 +54,9 @@ TEST(CsvCell, UnknownKinds) {
 }
 
 TEST(CsvCell, OnlyComputeActions) {
-  for (const std::string cell : {"0SEND_F0", "1RECV_B3", "0SEND_B0", "1RECV_F1", "0UNSHARD",
-                                 "0RESHARD", "1REDUCE_GRAD", "(1F0;2B3)OVERLAP_F_B"}) {
+  for (const std::string cell :
+       {"0SEND_F0", "1RECV_B3", "0SEND_B0", "1RECV_F1", "0UNSHARD", "0RESHARD", "1REDUCE_GRAD",
+        "0WAIT_SEND_F0", "1WAIT_REDUCE_GRAD"}) {
     EXPECT_EQ(refusal(cell), "plan.csv: line 7: \"" + cell +
                                  "\" is no compute action; only compute-only files are read");
   }

@@ -54,6 +54,17 @@ const PipelineSchedule kWave{
      {{kF, 0, 0}, {kF, 1, 0}, {kD, 1, 0}, {kD, 0, 0}}}};
 const std::string kWaveText = "0F0,,,3F0,3I0,3W0,,0I0,0W0\n,1F0,2F0,,,2B0,1B0\n";
 
+TEST(ScheduleCsv, OverlappedPairsAreTwoTasks) {
+  EXPECT_EQ(parse("0F0,(0F1;0B0)OVERLAP_F_B,0B1\n"), parse("0F0,0F1,0B0,0B1\n"));
+  EXPECT_EQ(parse("0F0, ( 0F1 ; 0B0 )OVERLAP_F_B ,0B1\n"), parse("0F0,0F1,0B0,0B1\n"));
+  EXPECT_EQ(
+      refusal("0F0\n(1F0)OVERLAP_F_B\n"),
+      "3 plan.csv: line 2: cannot read \"\" (expected stage, kind and microbatch, such as 0F0)");
+  EXPECT_THAT(refusal("(0F0;0B0;0F1)OVERLAP_F_B\n"), HasSubstr("line 1: cannot read \"0B0;0F1\""));
+  EXPECT_THAT(refusal("(0F0;0B0)OVERLAP\n"), HasSubstr("cannot read \"(0F0;0B0)OVERLAP\""));
+  EXPECT_THAT(refusal("(0F0;0SEND_F0)OVERLAP_F_B\n"), HasSubstr("no compute action"));
+}
+
 TEST(ScheduleCsv, WritesAStepPerColumn) {
   EXPECT_EQ(to_csv(kLoop), kLoopText);
   EXPECT_EQ(to_csv(kWave), kWaveText);

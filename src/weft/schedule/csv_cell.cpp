@@ -31,12 +31,12 @@ std::string_view take(std::string_view& text, Belongs belongs) {
   return taken;
 }
 
-/// Whether `cell` is what torch writes beside F, I, W and B: transfers, sharding, pairs of tasks.
-bool is_other_action(std::string_view kind, std::string_view cell) {
-  constexpr std::array<std::string_view, 8> kOthers{
-      "SEND_F", "RECV_F", "SEND_B", "RECV_B", "UNSHARD", "RESHARD", "REDUCE_GRAD", "OVERLAP_F_B"};
-  return std::ranges::find(kOthers, kind) != kOthers.end() ||
-         (cell.starts_with('(') && cell.ends_with(")OVERLAP_F_B"));
+/// Whether a kind is one that torch writes beside F, I, W and B: transfers and sharding.
+bool is_other_action(std::string_view kind) {
+  constexpr std::array<std::string_view, 10> kOthers{
+      "SEND_F",      "RECV_F",  "SEND_B",  "RECV_B",      "WAIT_SEND_F",
+      "WAIT_SEND_B", "UNSHARD", "RESHARD", "REDUCE_GRAD", "WAIT_REDUCE_GRAD"};
+  return std::ranges::find(kOthers, kind) != kOthers.end();
 }
 
 int64_t parse_number(std::string_view digits, const char* what, std::string_view cell,
@@ -59,7 +59,7 @@ Task parse_csv_cell(std::string_view cell, const CsvPlace& place) {
   const std::string_view stage = take(rest, is_digit);
   const std::string_view kind = take(rest, is_kind_letter);
   const std::string_view microbatch = take(rest, is_digit);
-  if (is_other_action(kind, cell)) {
+  if (is_other_action(kind)) {
     fail_with_hint(ErrorKind::data, "dump the schedule with format=\"compute_only\"",
                    "{}: line {}: {} is no compute action; only compute-only files are read",
                    place.file, place.line, quoted(cell));

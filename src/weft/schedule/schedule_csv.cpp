@@ -34,6 +34,20 @@ std::string_view take_until(char separator, std::string_view& text) {
   return taken;
 }
 
+/// Appends the task of a cell, or the two of an overlapped pair, "(1F0;2B3)OVERLAP_F_B", in their
+/// order: ranks run one task at a time here.
+void add_tasks(std::string_view cell, const CsvPlace& place, Schedule& order) {
+  constexpr std::string_view kPairEnd = ")OVERLAP_F_B";
+  if (!cell.starts_with('(') || !cell.ends_with(kPairEnd)) {
+    order.push_back(parse_csv_cell(cell, place));
+    return;
+  }
+  std::string_view rest = cell.substr(1, cell.size() - 1 - kPairEnd.size());
+  const std::string_view first = take_until(';', rest);
+  order.push_back(parse_csv_cell(trimmed(first, kBlanks), place));
+  order.push_back(parse_csv_cell(trimmed(rest, kBlanks), place));
+}
+
 /// The lines as orders whose tasks have their global stage as chunk.
 std::vector<Schedule> parse_lines(std::string_view text, std::string_view name) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
@@ -51,7 +65,7 @@ std::vector<Schedule> parse_lines(std::string_view text, std::string_view name) 
     Schedule& order = lines.emplace_back();
     for (std::string_view line = take_until('\n', text); !line.empty();) {
       const std::string_view cell = trimmed(take_until(',', line), kBlanks);
-      if (!cell.empty()) order.push_back(parse_csv_cell(cell, place));
+      if (!cell.empty()) add_tasks(cell, place, order);
     }
     check(!order.empty(), ErrorKind::usage, "{}: line {} has no tasks", name, place.line);
   }
