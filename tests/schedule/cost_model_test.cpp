@@ -54,7 +54,7 @@ TEST(CostModel, EveryChunkingHasTheSameWork) {
   }
 }
 
-TEST(CostModel, CostsWeightsAndSlowdownsMultiply) {
+TEST(CostModel, CostsWeightsAndRankFactorsMultiply) {
   CostModel model = shape(2, 2, 3);
   model.forward = 1;
   model.backward_input = 2;
@@ -153,7 +153,7 @@ TEST(CostModel, ValuesOutOfRange) {
   EXPECT_EQ(refusal([](CostModel& m) { m.forward = m.latency = 0; }), "");
 }
 
-TEST(CostModel, SlowRankIsARank) {
+TEST(CostModel, LaggingRankIsARank) {
   EXPECT_EQ(slow_rank(3, 1, 2.5), (std::vector<double>{1, 2.5, 1}));
   EXPECT_THROW(slow_rank(3, 3, 2), Error);
   EXPECT_THROW(slow_rank(3, -1, 2), Error);

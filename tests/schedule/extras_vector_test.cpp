@@ -284,7 +284,7 @@ double dfc_makespan(int64_t num_microbatches, bool with_slow_rank) {
       .makespan;
 }
 
-TEST(ExtrasVectors, LeversAgainstASlowRank) {
+TEST(ExtrasVectors, LeversAgainstALaggingRank) {
   const json copy = load_copy();
   const json& levers = copy.at("slow_rank_levers");
   const CostModel model = in_scenario(configuration("PP8_VPP2_M32"), "slow_rank");
