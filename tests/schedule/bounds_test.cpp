@@ -65,6 +65,18 @@ TEST(MakespanBounds, PathOfOneMicrobatch) {
               kRounding);
 }
 
+// The last B of rank 1 ends at 4 at the earliest, and W of rank 0 is still to come.
+TEST(MakespanBounds, WeightGradientsAreBehindTheirInputGradients) {
+  Graph graph = equal_stages({Mapping::loop, 2, 1}, 2, true, 1, 1, 0);
+  for (int64_t m = 0; m < 2; ++m) {
+    graph.set_duration(TaskKind::forward, 0, m, 0);
+    graph.set_duration(TaskKind::backward_input, 0, m, 0);
+    graph.set_duration(TaskKind::backward_weight, 0, m, 1);
+  }
+  EXPECT_NEAR(makespan_bounds(graph).path, 3, kRounding);
+  EXPECT_NEAR(makespan_bounds(graph).machine, 5, kRounding);
+}
+
 TEST(MakespanBounds, OneRankWorksWithoutABreak) {
   const Graph graph = equal_stages({Mapping::loop, 1, 3}, 5, true, 1, 2, 4);
   EXPECT_NEAR(makespan_bounds(graph).largest(), graph.work(0), kRounding);
