@@ -17,20 +17,20 @@ struct SimulateOptions {
   std::string schedule;
   std::string csv;
   std::string policy;
-  std::string scan = "bfc";
+  std::string scan;  ///< empty: bfc
   std::string mapping;
   std::optional<int64_t> chunks;
   std::optional<int64_t> pp;
   std::optional<int64_t> vpp;
   std::optional<int64_t> microbatches;
-  int64_t group_size = 0;
+  std::optional<int64_t> group_size;
   std::string costs = "1,1,1";
   double latency = 0;
   std::vector<std::string> slow_ranks;
   double jitter = 0;
   double link_jitter = 0;
   double length_jitter = 0;
-  uint64_t seed = 1;
+  int64_t seed = 1;
   std::optional<double> cap;
   std::string wip;
   bool no_split_backward = false;
@@ -38,6 +38,7 @@ struct SimulateOptions {
 
   bool draw = false;
   std::string svg;
+  std::optional<double> svg_until;
   std::string trace;
   std::string csv_out;
   std::string commit_log;
