@@ -87,6 +87,7 @@ std::vector<Budget> budgets(const Size& size) {
 
 /// How one schedule or policy did in every scenario.
 struct Row {
+  std::string group;  ///< title of the rows of its kind
   std::string name;
   std::string budget;               ///< empty when it has no cap
   double peak = 0;                  ///< largest of any rank and scenario, in units
@@ -110,25 +111,18 @@ class Bench {
 
   void print() const {
     logger_.result(
-        fmt::format("PP{} VPP{} M{}: makespan (over the bound), mean of {} draws of "
-                    "jitter",
+        fmt::format("PP{} VPP{} M{}: makespan and its multiple of the bound; jitter: "
+                    "mean of {} draws",
                     size_.pp, size_.vpp, size_.microbatches, kTestSeeds));
-    logger_.result(line(
-        "bound", "", scenarios_, [&](size_t i) { return rounded_short(bounds_[i]); }, "memory"));
-    for (const Row& row : rows_) {
-      logger_.result(line(
-          row.name, row.budget, scenarios_,
-          [&](size_t i) {
-            return fmt::format("{} ({:.4f})", rounded_short(row.makespan[i]),
-                               row.makespan[i] / bounds_[i]);
-          },
-          rounded(row.peak)));
-    }
-    for (const Row& row : rows_) {
-      for (size_t i = 0; i < row.choice.size(); ++i) {
-        logger_.result(fmt::format("  planner, {} memory, {}: {}", row.budget, scenarios_[i].name,
-                                   row.choice[i]));
-      }
+    std::string head = fmt::format("  {:<30}{:>6}", "", "memory");
+    for (const Scenario& scenario : scenarios_) head += fmt::format("{:>15}", scenario.name);
+    logger_.result(head);
+    std::string bounds = fmt::format("  {:<36}", "lower bound");
+    for (const double bound : bounds_) bounds += cell(bound, "1");
+    logger_.result(bounds);
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      if (i == 0 || rows_[i].group != rows_[i - 1].group) logger_.result(rows_[i].group);
+      print(rows_[i]);
     }
     logger_.result("");
   }
@@ -159,17 +153,21 @@ class Bench {
   double simulation_s() const { return simulation_s_; }
 
  private:
-  static std::string rounded_short(double value) { return fmt::format("{:.6g}", value); }
+  static std::string cell(double makespan, const std::string& over_bound) {
+    return fmt::format("{:>9.5g}{:>6}", makespan, over_bound);
+  }
 
-  template <typename Cell>
-  static std::string line(const std::string& name, const std::string& budget,
-                          const std::vector<Scenario>& scenarios, const Cell& cell,
-                          const std::string& peak) {
-    std::string text = fmt::format("  {:<32} {:<12} {:>7}", name, budget, peak);
-    for (size_t i = 0; i < scenarios.size(); ++i) {
-      text += fmt::format("  {:>9} {:>17}", scenarios[i].name, cell(i));
+  void print(const Row& row) const {
+    const std::string name =
+        row.choice.empty() ? row.name : fmt::format("given {} memory", row.budget);
+    std::string text = fmt::format("  {:<30}{:>6}", name, rounded(row.peak));
+    for (size_t i = 0; i < scenarios_.size(); ++i) {
+      text += cell(row.makespan[i], fmt::format("{:.3f}", row.makespan[i] / bounds_[i]));
     }
-    return text;
+    logger_.result(text);
+    for (size_t i = 0; i < row.choice.size(); ++i) {
+      logger_.result(fmt::format("    {:<9}  {}", scenarios_[i].name, row.choice[i]));
+    }
   }
 
   CostModel base() const { return scenarios_.front().model; }
@@ -219,8 +217,10 @@ class Bench {
     row.makespan.push_back(sum / static_cast<double>(scenario.num_draws()));
   }
 
-  void add_candidate(std::string row_name, const Candidate& candidate, const Budget* budget) {
-    Row row{std::move(row_name), budget == nullptr ? "" : budget->name, 0, {}, {}};
+  void add_candidate(std::string group, std::string row_name, const Candidate& candidate,
+                     const Budget* budget) {
+    Row row{
+        std::move(group), std::move(row_name), budget == nullptr ? "" : budget->name, 0, {}, {}};
     std::optional<int64_t> cap;
     if (budget != nullptr) cap = budget->units * base().atoms_per_unit();
     for (const Scenario& scenario : scenarios_) {
@@ -239,7 +239,7 @@ class Bench {
       candidate.num_chunks = schedule.num_chunks(size_.vpp);
       candidate.splits_backward = schedule.splits_backward;
       try {
-        add_candidate(std::string(schedule.name), candidate, nullptr);
+        add_candidate("static schedules", std::string(schedule.name), candidate, nullptr);
       } catch (const Error& error) {  // not defined for this size
         logger_.info(fmt::format("left out {}: {}", schedule.name, error.what()));
       }
@@ -248,6 +248,8 @@ class Bench {
 
   void add_policies() {
     const Budget budget = budgets(size_)[2];
+    const std::string group = fmt::format(
+        "policies that decide at run time, with {} memory: {} units", budget.name, budget.units);
     for (const ListKey key :
          {ListKey::depth_first, ListKey::breadth_first, ListKey::deep, ListKey::critical_path}) {
       for (const auto& [mapping, chunks] : placements()) {
@@ -257,13 +259,13 @@ class Bench {
         candidate.mapping = mapping;
         candidate.num_chunks = chunks;
         candidate.mode = Candidate::Mode::dispatch;
-        add_candidate(name(candidate), candidate, &budget);
+        add_candidate(group, name(candidate), candidate, &budget);
       }
     }
   }
 
   void add_megatron_dpp() {
-    Row row{"megatron-dpp (unsplit)", "", 0, {}, {}};
+    Row row{"without a limit of memory", "megatron-dpp (unsplit)", "", 0, {}, {}};
     for (const Scenario& scenario : scenarios_) {
       add_scenario(row, scenario, [&](const CostModel& model) {
         const auto graph = schedule::make_graph(model, Mapping::loop, size_.vpp, false);
@@ -276,7 +278,7 @@ class Bench {
   }
 
   void add_planner(const Budget& budget) {
-    Row row{"planner", budget.name, 0, {}, {}};
+    Row row{"the planner, and what it chose", "planner", budget.name, 0, {}, {}};
     for (const Scenario& scenario : scenarios_) {
       logger_.info(fmt::format("PP{} VPP{} M{}: planning for {}, {} memory", size_.pp, size_.vpp,
                                size_.microbatches, scenario.name, budget.name));

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weft/base/logger.hpp"
@@ -33,6 +34,9 @@ void add_completion(CLI::App& app, Program& program);
 
 /// Declares `weft bench schedules` on the bench command.
 void add_bench_schedules(CLI::App& bench, Program& program);
+
+/// The names that a flag of `weft simulate` takes, separated by blanks, for completion.
+std::string names_of_simulate(std::string_view flag);
 
 /// What `weft --version` prints.
 std::string version_text();

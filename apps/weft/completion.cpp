@@ -49,6 +49,16 @@ std::vector<Word> table_words() {
   return words;
 }
 
+// What may follow the option: the alternatives of its type ("loop|wave"), or the names it takes.
+std::string choices_of(const CLI::App& command, const CLI::Option& option) {
+  if (command.get_name() == "simulate") {
+    const std::string names = names_of_simulate("--" + option.get_single_name());
+    if (!names.empty()) return names;
+  }
+  const std::string type = option.get_type_name();
+  return type.find('|') == std::string::npos ? "" : spaced(type);
+}
+
 std::vector<Word> words_of(const CLI::App& command) {
   std::vector<Word> words;
   for (const CLI::App* inner : command.get_subcommands({})) {
@@ -57,7 +67,7 @@ std::vector<Word> words_of(const CLI::App& command) {
   }
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      words.push_back({"--" + name, option->get_description(), ""});
+      words.push_back({"--" + name, option->get_description(), choices_of(command, *option)});
     }
   }
   return words;
@@ -100,10 +110,9 @@ std::string bash_script(const std::vector<Command>& commands) {
     std::string words;
     for (const Word& word : command.words) words += word.text + " ";
     cases += fmt::format("    {}) words='{}' ;;\n", command.name, words);
-    if (command.name != "pretrain") continue;
     for (const Word& word : command.words) {
       if (!word.choices.empty()) {
-        choices += fmt::format("    {}) words='{}' ;;\n", word.text, word.choices);
+        choices += fmt::format("    {}:{}) words='{}' ;;\n", command.name, word.text, word.choices);
       }
     }
   }
@@ -114,7 +123,7 @@ std::string bash_script(const std::vector<Command>& commands) {
       "words=''\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then words='{}'; else\n"
       "    case ${{COMP_WORDS[1]}} in\n{}    esac\n"
-      "    case $previous in\n{}    esac\n"
+      "    case ${{COMP_WORDS[1]}}:$previous in\n{}    esac\n"
       "  fi\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
       "}}\n"

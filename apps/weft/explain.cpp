@@ -59,7 +59,8 @@ void print_budget(const Explanation& explanation, const std::string& unit, Logge
                             100 * explanation.gap()));
   const auto line = [&](std::string_view name, double time, std::string_view meaning) {
     logger.result(fmt::format("  {:<9} {:>12} {:>7.2f} %  {}", name, rounded(time),
-                              100 * time / explanation.makespan, meaning));
+                              explanation.makespan > 0 ? 100 * time / explanation.makespan : 0,
+                              meaning));
   };
   line("work", explanation.work, "the busiest rank, without any loss");
   line("warm-up", explanation.warmup, "filling and draining the pipeline");
@@ -107,6 +108,7 @@ void add_explain(CLI::App& app, Program& program) {
   command->add_flag("--json", program.json,
                     "One object: makespan, bound, gap, work, warmup, memory, latency, jitter, "
                     "overhead, critical_path");
+  command->add_flag("--quiet", program.quiet, "Print results and errors only");
   command->footer(
       "Example:\n"
       "  weft simulate --schedule 1f1b --pp 4 --microbatches 8 --latency 0.5 --commit-log "

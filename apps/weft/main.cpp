@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "apps/weft/commands.hpp"
+#include "apps/weft/parse_error.hpp"
 #include "weft/base/error.hpp"
 
 namespace {
@@ -80,7 +81,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& done) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
-    return report(weft::Error(weft::ErrorKind::usage, error.what(), "weft --help"), json);
+    return report(weft::app::parse_error(app, words, error), json);
   } catch (const weft::Error& error) {
     return report(error, json || program.json);
   } catch (const std::exception& error) {

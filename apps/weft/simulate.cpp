@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/weft/commands.hpp"
+#include "apps/weft/counted.hpp"
 #include "apps/weft/json_text.hpp"
 #include "apps/weft/simulate_request.hpp"
 #include "apps/weft/terminal.hpp"
@@ -88,9 +89,11 @@ void print_plan(const SimulateResult& result, Logger& logger) {
 void print_result(const SimulateResult& result, Logger& logger) {
   const schedule::Simulation& run = result.run;
   const schedule::StageMap& stages = result.graph.stages();
-  logger.result(fmt::format("{}: {} ranks x {} chunks ({}), {} microbatches, {} tasks",
-                            result.title, stages.num_ranks, stages.num_chunks, name(stages.mapping),
-                            result.model.num_microbatches, run.log.plan().num_tasks()));
+  logger.result(fmt::format("{}: {} x {} ({}), {}, {}", result.title,
+                            counted(stages.num_ranks, "rank"), counted(stages.num_chunks, "chunk"),
+                            name(stages.mapping),
+                            counted(result.model.num_microbatches, "microbatch"),
+                            counted(run.log.plan().num_tasks(), "task")));
   if (!run.deadlock.empty()) {
     logger.result(fmt::format("  deadlock      {}", run.deadlock));
     return;
@@ -115,10 +118,12 @@ void write_file(const std::string& path, const std::string& text, Logger& logger
 void write_files(const SimulateOptions& options, const SimulateResult& result, Logger& logger) {
   const schedule::CommitLog& log = result.run.log;
   const std::string title = fmt::format(
-      "{}, {} ranks, {} microbatches: makespan {}", result.title, result.graph.stages().num_ranks,
-      result.model.num_microbatches, rounded(result.run.makespan));
+      "{}, {}, {}: makespan {}", result.title, counted(result.graph.stages().num_ranks, "rank"),
+      counted(result.model.num_microbatches, "microbatch"), rounded(result.run.makespan));
   if (!options.svg.empty()) {
-    write_file(options.svg, schedule::to_svg(log, {.title = title}), logger);
+    write_file(options.svg,
+               schedule::to_svg(log, {.title = title, .end = options.svg_until.value_or(0)}),
+               logger);
   }
   if (!options.trace.empty()) write_file(options.trace, schedule::to_chrome_trace(log), logger);
   if (!options.csv_out.empty()) write_file(options.csv_out, schedule::to_csv(log.plan()), logger);
@@ -127,6 +132,7 @@ void write_files(const SimulateOptions& options, const SimulateResult& result, L
 
 int simulate(const SimulateOptions& options, bool json, Logger& logger) {
   const SimulateResult result = run_simulation(options);
+  write_files(options, result, logger);  // first: an error must not follow a JSON object
   if (json) {
     logger.result(json_text(result_json(result)));
   } else {
@@ -139,7 +145,6 @@ int simulate(const SimulateOptions& options, bool json, Logger& logger) {
     if (chart.ends_with('\n')) chart.pop_back();
     json ? logger.info(chart) : logger.result(chart);  // stdout holds the JSON object alone
   }
-  write_files(options, result, logger);
   return 0;
 }
 
@@ -148,15 +153,18 @@ void add_what(CLI::App* command, SimulateOptions& options) {
       ->add_option("--schedule", options.schedule,
                    "gpipe, 1f1b, interleaved, breadth-first, zb-h1, zb-h2, zb-v, v-half, v-min, "
                    "dualpipe-v, interleaved-zb1p, interleaved-zb-w2, dynamic (= --policy auto)")
+      ->type_name("NAME")
       ->group("What to run (one of these)");
   command
       ->add_option("--csv", options.csv,
                    "Orders from a file in torch.distributed.pipelining's compute-only format")
+      ->type_name("FILE")
       ->group("What to run (one of these)");
   command
       ->add_option("--policy", options.policy,
                    "dfc, bfc, deep, critical-path, critical-path-by-kind, megatron-dpp, or auto: "
                    "the planner's choice")
+      ->type_name("NAME")
       ->group("What to run (one of these)");
 }
 
@@ -168,7 +176,8 @@ void add_pipeline(CLI::App* command, SimulateOptions& options) {
       ->group(group);
   command->add_option("--microbatches", options.microbatches, "Microbatches per step")
       ->group(group);
-  command->add_option("--mapping", options.mapping, "Stages to ranks: loop or wave [loop]")
+  command->add_option("--mapping", options.mapping, "How stages are laid over ranks [loop]")
+      ->type_name("loop|wave")
       ->group(group);
   command->add_option("--chunks", options.chunks, "Chunks per rank of a policy [--vpp]")
       ->group(group);
@@ -186,7 +195,8 @@ void add_times(CLI::App* command, SimulateOptions& options) {
   const char* group = "Times (units of a VPP chunk's forward)";
   command
       ->add_option("--costs", options.costs,
-                   "F,B,W of a VPP chunk: forward, input gradient, weight gradient")
+                   "Of a VPP chunk: forward, input gradient, weight gradient")
+      ->type_name("F,B,W")
       ->capture_default_str()
       ->group(group);
   command
@@ -201,7 +211,8 @@ void add_times(CLI::App* command, SimulateOptions& options) {
       ->group(group);
   command
       ->add_option("--slow-rank", options.slow_ranks,
-                   "RANK:FACTOR, all durations of a rank; repeatable")
+                   "Multiplies all durations of a rank; repeatable")
+      ->type_name("RANK:FACTOR")
       ->group(group);
   command
       ->add_option("--jitter", options.jitter,
@@ -226,11 +237,11 @@ void add_limits(CLI::App* command, SimulateOptions& options) {
       ->group(group);
   command
       ->add_option("--wip", options.wip,
-                   "Microbatches in flight: N, or auto: 1.5 for each that --cap holds [no limit]")
+                   "Most microbatches in flight; auto: 1.5 for each that --cap holds [no limit]")
+      ->type_name("N|auto")
       ->group(group);
-  command
-      ->add_option("--scan", options.scan, "Order in which megatron-dpp looks: bfc, group or dfc")
-      ->capture_default_str()
+  command->add_option("--scan", options.scan, "Order in which megatron-dpp looks for a task [bfc]")
+      ->type_name("bfc|group|dfc")
       ->group(group);
   command
       ->add_flag("--any-order", options.any_order,
@@ -241,11 +252,20 @@ void add_limits(CLI::App* command, SimulateOptions& options) {
 void add_output(CLI::App* command, SimulateOptions& options, Program& program) {
   const char* group = "Output";
   command->add_flag("--draw", options.draw, "A chart that fits the terminal")->group(group);
-  command->add_option("--svg", options.svg, "Picture of the step")->group(group);
-  command->add_option("--trace", options.trace, "Trace events for ui.perfetto.dev")->group(group);
-  command->add_option("--csv-out", options.csv_out, "The orders, for --csv or torch")->group(group);
-  command->add_option("--commit-log", options.commit_log, "Orders and times, for weft explain")
+  const auto add_file = [&](const char* flag, std::string& path, const char* help) {
+    command->add_option(flag, path, help)
+        ->type_name("FILE")
+        ->group(group)
+        ->check([](const std::string& given) { return given.empty() ? "the name is empty" : ""; });
+  };
+  add_file("--svg", options.svg, "Picture of the step");
+  command
+      ->add_option("--svg-until", options.svg_until,
+                   "Last time on its axis, for pictures of one scale [the makespan]")
       ->group(group);
+  add_file("--trace", options.trace, "Trace events for ui.perfetto.dev");
+  add_file("--csv-out", options.csv_out, "The orders, for --csv or torch");
+  add_file("--commit-log", options.commit_log, "Orders and times, for weft explain");
   command
       ->add_flag("--json", program.json,
                  "One object: makespan, max_rank_span, bubble, peak_mem, lower_bound, gap, "

@@ -3,11 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <utility>
 
+#include "apps/weft/commands.hpp"
+#include "apps/weft/counted.hpp"
+#include "apps/weft/flag_values.hpp"
 #include "weft/base/error.hpp"
+#include "weft/base/nearest_word.hpp"
 #include "weft/schedule/bounds.hpp"
 #include "weft/schedule/schedule_csv.hpp"
 #include "weft/schedule/static_schedule.hpp"
@@ -20,6 +27,11 @@ using namespace schedule;  // NOLINT(google-build-using-namespace): this file is
 
 /// Largest pipeline that is simulated, so that a slip of the finger does not fill the memory.
 constexpr int64_t kMostTasks = 50'000'000;
+/// Largest duration and latency, far below where sums of them lose their digits.
+constexpr double kMostCost = 1e12;
+
+constexpr std::array<std::string_view, 7> kPolicies = {
+    "dfc", "bfc", "deep", "critical-path", "critical-path-by-kind", "megatron-dpp", "auto"};
 
 // Runs `action`; a usage error of a library gets the flags that this command has for it.
 template <typename Action>
@@ -32,33 +44,6 @@ decltype(auto) with_flags(const std::string& flags, const Action& action) {
   }
 }
 
-double number(const std::string& text, const std::string& flag, const std::string& expected) {
-  size_t used = 0;
-  double value = 0;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  if (used != text.size() || text.empty() || !std::isfinite(value)) {
-    fail_with_hint(ErrorKind::usage, flag, "{} has a wrong value (got {}, expected {})", flag, text,
-                   expected);
-  }
-  return value;
-}
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == separator) {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
 void set_costs(const std::string& text, CostModel& model) {
   const std::vector<std::string> parts = split(text, ',');
   if (parts.size() != 3) {
@@ -67,26 +52,35 @@ void set_costs(const std::string& text, CostModel& model) {
                    "gradient)",
                    parts.size(), text);
   }
-  const std::string expected = "three numbers of at least 0, such as 1,1,1";
-  model.forward = number(parts[0], "--costs", expected);
-  model.backward_input = number(parts[1], "--costs", expected);
-  model.backward_weight = number(parts[2], "--costs", expected);
+  const auto cost = [&](const std::string& part) {
+    const std::string expected = "three numbers of at least 0";
+    const double value = number(part, "--costs", expected, "1,1,1");
+    return within(value, 0, kMostCost, "--costs", expected, "1,1,1");
+  };
+  model.forward = cost(parts[0]);
+  model.backward_input = cost(parts[1]);
+  model.backward_weight = cost(parts[2]);
 }
 
 void set_slow_ranks(const std::vector<std::string>& texts, CostModel& model) {
   if (!texts.empty()) model.rank_slowdown.assign(static_cast<size_t>(model.num_ranks), 1);
+  std::vector<int64_t> seen;
   for (const std::string& text : texts) {
-    const std::string expected = fmt::format("RANK:FACTOR with a rank from 0 to {}, such as {}:1.5",
-                                             model.num_ranks - 1, model.num_ranks / 2);
+    const std::string expected = fmt::format(
+        "RANK:FACTOR with a rank from 0 to {} and a factor of at least 0", model.num_ranks - 1);
+    const std::string example = fmt::format("{}:1.5", model.num_ranks / 2);
     const std::vector<std::string> parts = split(text, ':');
-    const double rank = number(parts[0], "--slow-rank", expected);
-    const double factor = parts.size() == 2 ? number(parts[1], "--slow-rank", expected) : -1;
-    if (parts.size() != 2 || rank < 0 || rank >= static_cast<double>(model.num_ranks) ||
-        rank != std::floor(rank) || factor < 0) {
-      fail_with_hint(ErrorKind::usage, "--slow-rank",
-                     "--slow-rank has a wrong value (got {}, "
-                     "expected {})",
-                     text, expected);
+    if (parts.size() != 2) wrong_value("--slow-rank", text, expected, example);
+    const double rank = number(parts[0], "--slow-rank", expected, example);
+    const double factor = number(parts[1], "--slow-rank", expected, example);
+    if (!(rank >= 0 && rank < static_cast<double>(model.num_ranks) && rank == std::floor(rank) &&
+          factor >= 0 && factor <= kMostCost)) {
+      wrong_value("--slow-rank", text, expected, example);
+    }
+    seen.push_back(static_cast<int64_t>(rank));
+    if (std::ranges::count(seen, seen.back()) > 1) {
+      fail_with_hint(ErrorKind::usage, "one --slow-rank for each",
+                     "--slow-rank names rank {} twice", seen.back());
     }
     model.rank_slowdown[static_cast<size_t>(rank)] = factor;
   }
@@ -96,16 +90,25 @@ void set_slow_ranks(const std::vector<std::string>& texts, CostModel& model) {
 void set_weights(const SimulateOptions& options, CostModel& model) {
   if (options.first_weight == 1 && options.last_weight == 1) return;
   model.atom_weight.assign(static_cast<size_t>(model.num_ranks * model.num_atoms()), 1);
-  model.atom_weight.front() *= options.first_weight;
-  model.atom_weight.back() *= options.last_weight;
+  const std::string expected = "a number of at least 0";
+  model.atom_weight.front() *=
+      within(options.first_weight, 0, kMostCost, "--first-weight", expected, "1.3");
+  model.atom_weight.back() *=
+      within(options.last_weight, 0, kMostCost, "--last-weight", expected, "2.5");
 }
 
-int64_t required(const std::optional<int64_t>& value, const std::string& flag) {
-  if (!value) fail_with_hint(ErrorKind::usage, flag + " N", "{} is missing", flag);
-  if (*value < 1) {
-    fail_with_hint(ErrorKind::usage, flag, "{} is {} (expected at least 1)", flag, *value);
+void set_randomness(const SimulateOptions& options, CostModel& model) {
+  const auto sigma = [](double value, const std::string& flag) {
+    return within(value, 0, 5, flag, "0 to 5", "0.3");
+  };
+  model.jitter_sigma = sigma(options.jitter, "--jitter");
+  model.link_jitter_sigma = sigma(options.link_jitter, "--link-jitter");
+  model.length_sigma = sigma(options.length_jitter, "--length-jitter");
+  if (model.link_jitter_sigma > 0 && model.latency == 0) {
+    fail_with_hint(ErrorKind::usage, "--latency 0.5", "--link-jitter has no --latency to vary");
   }
-  return *value;
+  if (options.seed < 0) wrong_value("--seed", options.seed, "at least 0", "1");
+  model.seed = static_cast<uint64_t>(options.seed);
 }
 
 // What a run needs to know besides its order.
@@ -143,28 +146,27 @@ Request make_request(const SimulateOptions& options, const PipelineSchedule* fil
     model.num_ranks = from_file(options.pp, "--pp", file->stages.num_ranks);
     model.num_microbatches =
         from_file(options.microbatches, "--microbatches", file->num_microbatches);
-    model.virtual_chunks = required(options.vpp.value_or(file->stages.num_chunks), "--vpp");
+    model.virtual_chunks =
+        at_least_one(options.vpp.value_or(file->stages.num_chunks), "--vpp", "4");
   } else {
-    model.num_ranks = required(options.pp, "--pp");
-    model.num_microbatches = required(options.microbatches, "--microbatches");
-    model.virtual_chunks = required(options.vpp.value_or(1), "--vpp");
+    model.num_ranks = required(options.pp, "--pp", "4");
+    model.num_microbatches = required(options.microbatches, "--microbatches", "8");
+    model.virtual_chunks = at_least_one(options.vpp.value_or(1), "--vpp", "4");
   }
   check_sizes(model);
   set_costs(options.costs, model);
   set_slow_ranks(options.slow_ranks, model);
   set_weights(options, model);
-  model.latency = options.latency;
-  model.jitter_sigma = options.jitter;
-  model.link_jitter_sigma = options.link_jitter;
-  model.length_sigma = options.length_jitter;
-  model.seed = options.seed;
+  model.latency =
+      within(options.latency, 0, kMostCost, "--latency", "a number of at least 0", "0.5");
+  set_randomness(options, model);
   request.nominal = model;
   request.nominal.jitter_sigma = request.nominal.link_jitter_sigma = 0;
   request.nominal.length_sigma = 0;
   if (options.any_order) request.order = MicrobatchOrder::as_they_arrive;
   if (options.cap) {
     if (!(*options.cap > 0 && *options.cap < 1e12)) {
-      fail_with_hint(ErrorKind::usage, "--cap", "--cap is {} (expected more than 0)", *options.cap);
+      wrong_value("--cap", *options.cap, "a number above 0", std::to_string(model.virtual_chunks));
     }
     request.cap = static_cast<int64_t>(
         std::floor(*options.cap * static_cast<double>(model.atoms_per_unit()) + 1e-9));
@@ -176,10 +178,7 @@ std::optional<Mapping> mapping_of(const std::string& text) {
   if (text.empty()) return std::nullopt;
   if (text == "loop") return Mapping::loop;
   if (text == "wave") return Mapping::wave;
-  fail_with_hint(ErrorKind::usage, "--mapping loop",
-                 "--mapping has a wrong value (got {}, expected "
-                 "loop or wave)",
-                 text);
+  wrong_value("--mapping", text, "loop or wave", "loop");
 }
 
 std::optional<int64_t> wip_limit(const Request& request) {
@@ -193,12 +192,10 @@ std::optional<int64_t> wip_limit(const Request& request) {
     const double held = *request.options.cap / static_cast<double>(request.model.virtual_chunks);
     return std::max<int64_t>(1, static_cast<int64_t>(std::floor(1.5 * held)));
   }
-  const double limit = number(text, "--wip", "auto or a whole number of at least 1");
+  const std::string expected = "auto or a whole number of at least 1";
+  const double limit = number(text, "--wip", expected, "4");
   if (limit < 1 || limit > 1e9 || limit != std::floor(limit)) {
-    fail_with_hint(ErrorKind::usage, "--wip auto",
-                   "--wip has a wrong value (got {}, expected auto "
-                   "or a whole number of at least 1)",
-                   text);
+    wrong_value("--wip", text, expected, "4");
   }
   return static_cast<int64_t>(limit);
 }
@@ -236,29 +233,41 @@ SimulateResult run_order(const Request& request, std::string title, const Pipeli
   return finish(request, std::move(title), std::move(graph), std::move(run));
 }
 
+// Whether chunks take turns after a group of microbatches.
+bool has_groups(const StaticSchedule& schedule, int64_t chunks) {
+  return schedule.name.starts_with("interleaved") && chunks > 1;
+}
+
 SimulateResult run_static(const Request& request, const StaticSchedule& schedule) {
   const SimulateOptions& options = request.options;
   const auto mapping = mapping_of(options.mapping);
   refuse(options.no_split_backward && schedule.splits_backward, "--no-split-backward",
          fmt::format("{} splits it by definition", schedule.name));
   const int64_t chunks = schedule.num_chunks(options.chunks.value_or(request.model.virtual_chunks));
-  if ((mapping && *mapping != schedule.mapping && chunks > 1) ||
-      (options.chunks && *options.chunks != chunks)) {
-    fail_with_hint(ErrorKind::usage, "the command without --mapping and --chunks",
-                   "{} runs {} chunks per rank in a {} (got --mapping {} --chunks {})",
-                   schedule.name, chunks, name(schedule.mapping),
-                   options.mapping.empty() ? "-" : options.mapping,
-                   options.chunks ? std::to_string(*options.chunks) : "-");
+  if (mapping && *mapping != schedule.mapping && chunks > 1) {
+    fail_with_hint(ErrorKind::usage, "the command without --mapping",
+                   "--mapping does not fit {} (got {}, expected {})", schedule.name, name(*mapping),
+                   name(schedule.mapping));
   }
+  if (options.chunks && *options.chunks != chunks) {
+    fail_with_hint(ErrorKind::usage, "the command without --chunks",
+                   "--chunks does not fit {} (got {}, expected {})", schedule.name, *options.chunks,
+                   chunks);
+  }
+  refuse(options.group_size.has_value() && !has_groups(schedule, chunks), "--group-size",
+         fmt::format("{} of {} has no groups", schedule.name, counted(chunks, "chunk")));
+  const int64_t group_size =
+      at_least_one(options.group_size.value_or(request.model.num_ranks), "--group-size", "4");
   const PipelineSchedule order = make_static(
-      schedule,
-      {request.model.num_ranks, chunks, request.model.num_microbatches, options.group_size});
+      schedule, {request.model.num_ranks, chunks, request.model.num_microbatches, group_size});
   return run_order(request, std::string(schedule.name), order, schedule.splits_backward);
 }
 
 SimulateResult run_file(const Request& request, const PipelineSchedule& order) {
   bool splits = false;
   for (const Schedule& rank : order.ranks) splits = splits || splits_backward(rank);
+  refuse(request.options.no_split_backward, "--no-split-backward", "the file determines it");
+  refuse(request.options.group_size.has_value(), "--group-size", "the file determines it");
   refuse(!request.options.mapping.empty(), "--mapping", "the file determines it");
   refuse(request.options.chunks.has_value(), "--chunks", "the file determines them");
   return run_order(request, request.options.csv, order, splits);
@@ -266,12 +275,9 @@ SimulateResult run_file(const Request& request, const PipelineSchedule& order) {
 
 SimulateResult run_turns(const Request& request) {
   const SimulateOptions& options = request.options;
-  const auto scan = turn_scan(options.scan);
+  const auto scan = turn_scan(options.scan.empty() ? "bfc" : options.scan);
   if (!scan) {
-    fail_with_hint(ErrorKind::usage, "--scan bfc",
-                   "--scan has a wrong value (got {}, expected bfc, "
-                   "group or dfc)",
-                   options.scan);
+    wrong_value("--scan", options.scan, "bfc, group or dfc", "bfc");
   }
   refuse(options.cap.has_value(), "--cap", "megatron-dpp has no limit of memory");
   refuse(!options.wip.empty(), "--wip", "megatron-dpp has no limit of microbatches in flight");
@@ -330,29 +336,65 @@ SimulateResult run_planned(const Request& request) {
 SimulateResult run_policy(const Request& request) {
   const std::string& policy = request.options.policy;
   check_cap(request);
+  if (request.options.chunks) at_least_one(*request.options.chunks, "--chunks", "2");
   if (policy == "auto") return run_planned(request);
   if (policy == "megatron-dpp") return run_turns(request);
   if (const auto key = list_key(policy)) return run_list(request, *key);
-  fail_with_hint(ErrorKind::usage, "--policy auto",
-                 "--policy has a wrong value (got {}, expected dfc, bfc, deep, critical-path, "
-                 "critical-path-by-kind, megatron-dpp or auto)",
-                 policy);
+  const std::string nearest = nearest_word(policy, kPolicies);
+  wrong_value("--policy", request.options.policy, joined(kPolicies),
+              nearest.empty() ? "auto" : nearest);
+}
+
+std::vector<std::string_view> schedule_names() {
+  std::vector<std::string_view> names;
+  for (const StaticSchedule& schedule : static_schedules()) names.push_back(schedule.name);
+  names.push_back("dynamic");
+  return names;
+}
+
+// The schedule of --schedule; the error knows of `dynamic` too.
+const StaticSchedule& schedule_called(const std::string& given) {
+  const std::vector<std::string_view> names = schedule_names();
+  const std::string name = with_dashes(given);
+  if (std::ranges::count(names, name) > 0) return static_schedule(name);
+  const std::string nearest = nearest_word(name, names);
+  wrong_value("--schedule", given, joined(names), nearest.empty() ? "interleaved" : nearest);
+}
+
+// Exactly one of the three says what to run.
+void check_sources(const SimulateOptions& options) {
+  std::string given;
+  int count = 0;
+  for (const auto& [flag, value] : {std::pair("--schedule", &options.schedule),
+                                    {"--csv", &options.csv},
+                                    {"--policy", &options.policy}}) {
+    if (value->empty()) continue;
+    given += (count++ == 0 ? "" : " and ") + std::string(flag);
+  }
+  if (count == 1) return;
+  fail_with_hint(ErrorKind::usage, "--schedule interleaved",
+                 "{} to simulate (got {}, expected one of --schedule, --csv and --policy)",
+                 count == 0 ? "nothing" : "too much", count == 0 ? "none" : given);
 }
 
 }  // namespace
 
+std::string names_of_simulate(std::string_view flag) {
+  if (flag == "--schedule") return joined(schedule_names(), " ");
+  return flag == "--policy" ? joined(kPolicies, " ") : "";
+}
+
 SimulateResult run_simulation(const SimulateOptions& given) {
   SimulateOptions options = given;
-  const int sources = static_cast<int>(!options.schedule.empty()) +
-                      static_cast<int>(!options.csv.empty()) +
-                      static_cast<int>(!options.policy.empty());
-  if (sources != 1) {
-    fail_with_hint(ErrorKind::usage, "--schedule interleaved",
-                   "nothing, or too much, to simulate (got {} of --schedule, --csv and --policy, "
-                   "expected one)",
-                   sources);
-  }
+  check_sources(options);
+  options.policy = with_dashes(options.policy);
   if (options.schedule == "dynamic") options.policy = "auto", options.schedule.clear();
+  if (options.svg_until) {
+    within(*options.svg_until, 0, kMostCost, "--svg-until", "a number of at least 0", "100");
+    refuse(options.svg.empty(), "--svg-until", "there is no --svg");
+  }
+  refuse(!options.scan.empty() && options.policy != "megatron-dpp", "--scan",
+         "only megatron-dpp scans");
   if (!options.csv.empty()) {
     const PipelineSchedule order = read_schedule_csv(options.csv);
     return with_flags("--vpp, --csv or the file's schedule",
@@ -361,14 +403,12 @@ SimulateResult run_simulation(const SimulateOptions& given) {
   const Request request =
       with_flags("--pp, --vpp or --microbatches", [&] { return make_request(options, nullptr); });
   if (options.schedule.empty()) {
-    refuse(options.group_size != 0, "--group-size", "only static schedules have groups");
+    refuse(options.group_size.has_value(), "--group-size", "only static schedules have groups");
     return with_flags("another --chunks, --vpp, --cap, --costs or --jitter",
                       [&] { return run_policy(request); });
   }
-  const auto named = [&]() -> const StaticSchedule& { return static_schedule(options.schedule); };
-  const StaticSchedule& schedule = with_flags("--schedule interleaved", named);
   return with_flags("another --microbatches, --vpp or --group-size",
-                    [&] { return run_static(request, schedule); });
+                    [&] { return run_static(request, schedule_called(options.schedule)); });
 }
 
 }  // namespace weft::app

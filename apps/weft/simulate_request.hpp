@@ -17,13 +17,13 @@ struct SimulateOptions {
   std::string schedule;
   std::string csv;
   std::string policy;
-  std::string scan = "bfc";
+  std::string scan;  ///< empty: bfc
   std::string mapping;
   std::optional<int64_t> chunks;
   std::optional<int64_t> pp;
   std::optional<int64_t> vpp;
   std::optional<int64_t> microbatches;
-  int64_t group_size = 0;
+  std::optional<int64_t> group_size;
   std::string costs = "1,1,1";
   double first_weight = 1;
   double last_weight = 1;
@@ -32,7 +32,7 @@ struct SimulateOptions {
   double jitter = 0;
   double link_jitter = 0;
   double length_jitter = 0;
-  uint64_t seed = 1;
+  int64_t seed = 1;
   std::optional<double> cap;
   std::string wip;
   bool no_split_backward = false;
@@ -40,6 +40,7 @@ struct SimulateOptions {
 
   bool draw = false;
   std::string svg;
+  std::optional<double> svg_until;
   std::string trace;
   std::string csv_out;
   std::string commit_log;

@@ -9,12 +9,13 @@
 #include <string>
 #include <string_view>
 
+#include "weft/schedule/chart.hpp"
+
 namespace weft::app {
 
 namespace {
 
-// The smallest and largest width that a chart is drawn for.
-constexpr int64_t kLeastWidth = 40;
+/// The largest width that a chart is drawn for.
 constexpr int64_t kMostWidth = 400;
 
 std::string_view environment(const char* name) {
@@ -22,13 +23,15 @@ std::string_view environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// POSIX: COLUMNS is the width that the user prefers, so it goes before the terminal's own.
 int64_t columns() {
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
   const std::string_view text = environment("COLUMNS");
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && value > 0 ? value : 100;
+  if (error == std::errc() && end == text.data() + text.size() && value > 0) return value;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 100;
 }
 
 // The first of these that is set decides, as for the C library.
@@ -46,7 +49,7 @@ bool is_utf8_locale() {
 
 Terminal detect_terminal() {
   Terminal terminal;
-  terminal.width = std::clamp(columns(), kLeastWidth, kMostWidth);
+  terminal.width = std::clamp(columns(), schedule::kLeastChartWidth, kMostWidth);
   terminal.colour = isatty(STDOUT_FILENO) != 0 && environment("NO_COLOR").empty() &&
                     environment("TERM") != "dumb";
   terminal.unicode = is_utf8_locale();

@@ -33,6 +33,15 @@ TEST(CompletionCommand, BashCompletesCommandsFlagsAndChoices) {
   EXPECT_EQ(complete_in_bash("weft completion f"), "fish\n");
 }
 
+TEST(CompletionCommand, BashCompletesSchedulesAndPolicies) {
+  EXPECT_EQ(complete_in_bash("weft simulate --sch"), "--schedule\n");
+  EXPECT_EQ(complete_in_bash("weft simulate --schedule zb"), "zb-h1 zb-h2 zb-v\n");
+  EXPECT_EQ(complete_in_bash("weft simulate --policy critical-path-"), "critical-path-by-kind\n");
+  EXPECT_EQ(complete_in_bash("weft simulate --mapping ''"), "loop wave\n");
+  EXPECT_EQ(complete_in_bash("weft ex"), "explain\n");
+  EXPECT_EQ(complete_in_bash("weft bench sch"), "schedules\n");
+}
+
 TEST(CompletionCommand, RefusedOptionsAreNotOffered) {
   EXPECT_EQ(complete_in_bash("weft pretrain --bert-l"), "\n");
 }
@@ -40,6 +49,8 @@ TEST(CompletionCommand, RefusedOptionsAreNotOffered) {
 TEST(CompletionCommand, ZshAndFishKnowTheSameFlags) {
   EXPECT_THAT(completion("zsh").out, HasSubstr("'--hidden-size:"));
   EXPECT_THAT(completion("fish").out, HasSubstr("-l hidden-size -d"));
+  EXPECT_THAT(completion("zsh").out, HasSubstr("'--no-split-backward:"));
+  EXPECT_THAT(completion("fish").out, HasSubstr("-l mapping -d"));
 }
 
 TEST(CompletionCommand, OtherShellsAreUsageErrors) {

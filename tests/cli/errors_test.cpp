@@ -59,6 +59,27 @@ TEST(ErrorBlocks, UnknownCommandsListTheKnownOnes) {
   EXPECT_EQ(weft("completion").exit_code, 2);
 }
 
+TEST(ErrorBlocks, EveryCommandSpeaksOfItsFlags) {
+  struct Case {
+    std::string words, part;
+  };
+  for (const auto& [words, part] : std::vector<Case>{
+           {"tokenizer", "weft tokenizer what? (expected one of train, encode, decode)"},
+           {"data show", "unknown command (got weft data show, expected one of "},
+           {"generate --prmpt x", "unknown option (got --prmpt, expected a flag of weft generate)"},
+           {"generate --max-tokens x --load a", "--max-tokens has a wrong value (got x, "},
+           {"generate --load", "--load has no value; try weft generate --help"},
+           {"generate --load a --load b", "--load has 2 values (expected one)"},
+           {"data inspect a b", "unexpected word (got b, expected a flag)"},
+           {"data inspect", "PREFIX is missing; try weft data inspect --help"},
+       }) {
+    const auto result = weft(words);
+    EXPECT_EQ(result.exit_code, 2) << words;
+    EXPECT_THAT(result.err, StartsWith("error: ")) << words;
+    EXPECT_THAT(result.err, HasSubstr(part)) << words;
+  }
+}
+
 TEST(ErrorBlocks, AWordThatIsACommandsNameMayBeAValue) {
   const auto result = weft("config show --save config --load generate");
   EXPECT_EQ(result.exit_code, 0) << result.err;

@@ -29,10 +29,53 @@ TEST(HelpCommand, PretrainHelpIsGroupedWithUnitsDefaultsAndAnExample) {
 TEST(HelpCommand, HelpOfTheProgramListsTheCommands) {
   const auto result = weft("--help");
   ASSERT_EQ(result.exit_code, 0);
-  for (const char* command : {"pretrain", "config", "completion"}) {
+  for (const char* command : {"pretrain", "config", "completion", "simulate", "explain", "bench"}) {
     EXPECT_THAT(result.out, HasSubstr(command));
   }
   EXPECT_EQ(weft("config show --help").exit_code, 0);
+}
+
+TEST(HelpCommand, SimulateHelpIsGroupedAndNamesEveryFlag) {
+  const auto result = weft("simulate --help");
+  ASSERT_EQ(result.exit_code, 0);
+  for (const char* group : {"\nWhat to run (one of these):\n", "\nPipeline:\n", "\nTimes (units of",
+                            "\nPolicies:\n", "\nOutput:\n", "\nExamples:\n"}) {
+    EXPECT_THAT(result.out, HasSubstr(group));
+  }
+  for (const char* flag : {"--schedule NAME",
+                           "--csv FILE",
+                           "--policy NAME",
+                           "--pp INT",
+                           "--vpp INT",
+                           "--microbatches INT",
+                           "--mapping loop|wave",
+                           "--chunks INT",
+                           "--group-size INT",
+                           "--no-split-backward",
+                           "--costs F,B,W=1,1,1",
+                           "--latency FLOAT",
+                           "--slow-rank RANK:FACTOR",
+                           "--jitter FLOAT",
+                           "--link-jitter FLOAT",
+                           "--length-jitter FLOAT",
+                           "--seed INT=1",
+                           "--cap FLOAT",
+                           "--wip N|auto",
+                           "--scan bfc|group|dfc",
+                           "--any-order",
+                           "--draw",
+                           "--svg FILE",
+                           "--svg-until FLOAT",
+                           "--trace FILE",
+                           "--csv-out FILE",
+                           "--commit-log FILE",
+                           "--json",
+                           "--quiet"}) {
+    EXPECT_THAT(result.out, HasSubstr(std::string("\n  ") + flag));
+  }
+  for (const char* words : {"explain --help", "bench schedules --help"}) {
+    EXPECT_THAT(weft(words).out, HasSubstr("\nExample:\n  weft ")) << words;
+  }
 }
 
 TEST(HelpCommand, VersionNamesBuildAndLibraries) {

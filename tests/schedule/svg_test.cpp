@@ -100,6 +100,17 @@ TEST(Svg, PlacesABoxPerTaskByTime) {
                              R"(<text x="81.8" y="154">F forward</text>)"));
 }
 
+TEST(Svg, AnAxisThatGoesOnGivesPicturesOneScale) {
+  // 6 of 12 units: the lanes take half of the 278.2 pixels, and idle time is that of the step.
+  const std::string svg = to_svg(one_f_one_b(2, 1), {.title = "", .width = 400, .end = 12});
+  EXPECT_THAT(svg, HasSubstr(R"(<rect class="i" width="139.1" height="24"/>)"));
+  EXPECT_THAT(svg, HasSubstr(R"(<text class="s e" x="386" y="42">50.0%</text>)"));
+  EXPECT_THAT(svg, HasSubstr(R"(<text class="s" x="291.63" y="99">10</text>)"));
+  // An end before the step's is none.
+  EXPECT_EQ(to_svg(one_f_one_b(2, 1), {.title = "", .width = 400, .end = 5}),
+            to_svg(one_f_one_b(2, 1), {.title = "", .width = 400}));
+}
+
 TEST(Svg, ShadesChunksAndExplainsThem) {
   const std::string svg = to_svg(split_wave(2, 2), {.title = "", .width = 960});
   EXPECT_EQ(xml_fault(svg), "");

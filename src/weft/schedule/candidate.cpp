@@ -53,7 +53,7 @@ PipelineSchedule order_of(const Candidate& candidate, const CostModel& nominal,
                           std::optional<int64_t> cap) {
   if (!candidate.static_name.empty()) {
     return make_static(static_schedule(candidate.static_name),
-                       {nominal.num_ranks, nominal.virtual_chunks, nominal.num_microbatches});
+                       {nominal.num_ranks, candidate.num_chunks, nominal.num_microbatches});
   }
   const Graph graph = graph_of(candidate, nominal);
   const ListPolicyConfig list = list_of(candidate, graph);

@@ -87,6 +87,7 @@ class SvgWriter {
         title_(options.title),
         kinds_(kinds_in(log)),
         makespan_(log.makespan()),
+        end_(std::max(makespan_, options.end)),
         width_(static_cast<double>(options.width)),
         left_(kMargin + text_width(rank_name(std::max<int64_t>(1, std::ssize(log.ranks)) - 1)) + 8),
         right_(width_ - kMargin - kIdleColumn),
@@ -94,8 +95,9 @@ class SvgWriter {
         bottom_(top_ + kLanePitch * static_cast<double>(log.ranks.size())) {}
 
   std::string write() {
-    const TimeAxis axis = make_time_axis(
-        log_, std::max<int64_t>(3, static_cast<int64_t>((right_ - left_) / kTickPitch)));
+    const TimeAxis axis =
+        make_time_axis(end_, log_.time_unit,
+                       std::max<int64_t>(3, static_cast<int64_t>((right_ - left_) / kTickPitch)));
     add_axis(axis);
     for (size_t rank = 0; rank < log_.ranks.size(); ++rank) add_lane(rank);
     const double height = add_legend() + kMargin;
@@ -105,9 +107,10 @@ class SvgWriter {
  private:
   static std::string rank_name(int64_t rank) { return fmt::format("rank {}", rank); }
 
-  double x_of(double time) const {
-    return makespan_ > 0 ? (right_ - left_) * (time / makespan_) : 0;
-  }
+  double x_of(double time) const { return end_ > 0 ? (right_ - left_) * (time / end_) : 0; }
+
+  /// Lanes end with the step, also where the axis goes on.
+  double lane_width() const { return makespan_ > 0 ? x_of(makespan_) : right_ - left_; }
 
   std::string head(double height) const {
     std::string head =
@@ -160,8 +163,7 @@ class SvgWriter {
     body_ += line(R"(<text class="s e" x="{}" y="{}">{:.1f}%</text>)", px(width_ - kMargin),
                   px(y + 16), 100 * idle_share(log_.ranks[rank]));
     body_ += line(R"svg(<g class="c" transform="translate({} {})">)svg", px(left_), px(y));
-    body_ +=
-        line(R"(<rect class="i" width="{}" height="{}"/>)", px(right_ - left_), px(kLaneHeight));
+    body_ += line(R"(<rect class="i" width="{}" height="{}"/>)", px(lane_width()), px(kLaneHeight));
     for (const CommitEntry& entry : log_.ranks[rank]) add_task(entry);
     body_ += "</g>\n";
   }
@@ -250,6 +252,7 @@ class SvgWriter {
   std::string title_;
   std::vector<TaskKind> kinds_;
   double makespan_;
+  double end_;  ///< of the time axis
   double width_;
   double left_;    ///< of the lanes
   double right_;   ///< of the lanes

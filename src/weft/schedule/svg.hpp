@@ -11,6 +11,8 @@ namespace weft::schedule {
 struct SvgOptions {
   std::string title;    ///< above the picture, UTF-8; none when empty
   int64_t width = 960;  ///< pixels; at least kLeastSvgWidth
+  /// End of the time axis if that is later than the log's, so that pictures share a scale.
+  double end = 0;
 };
 
 inline constexpr int64_t kLeastSvgWidth = 320;

@@ -20,12 +20,11 @@ double round_step(double least) {
 
 }  // namespace
 
-TimeAxis make_time_axis(const CommitLog& log, int64_t most_ticks) {
-  const double end = log.makespan();
-  TimeAxis axis{{{0, "0"}}, log.time_unit, 1};
-  if (log.time_unit == "us" && end >= 1e7) {
+TimeAxis make_time_axis(double end, const std::string& unit, int64_t most_ticks) {
+  TimeAxis axis{{{0, "0"}}, unit, 1};
+  if (unit == "us" && end >= 1e7) {
     axis = {axis.ticks, "s", 1e6};
-  } else if (log.time_unit == "us" && end >= 1e4) {
+  } else if (unit == "us" && end >= 1e4) {
     axis = {axis.ticks, "ms", 1e3};
   }
   const double last = end / axis.unit_length;
@@ -36,6 +35,10 @@ TimeAxis make_time_axis(const CommitLog& log, int64_t most_ticks) {
     axis.ticks.push_back({std::min(value * axis.unit_length, end), fmt::format("{:.10g}", value)});
   }
   return axis;
+}
+
+TimeAxis make_time_axis(const CommitLog& log, int64_t most_ticks) {
+  return make_time_axis(log.makespan(), log.time_unit, most_ticks);
 }
 
 }  // namespace weft::schedule

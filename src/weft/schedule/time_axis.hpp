@@ -22,7 +22,10 @@ struct TimeAxis {
   double unit_length = 1;  ///< one unit of the labels in units of the log
 };
 
-/// The axis with at most `most_ticks` ticks (at least 2).
+/// The axis from 0 to `end`, in units called `unit`, with at most `most_ticks` ticks (at least 2).
+TimeAxis make_time_axis(double end, const std::string& unit, int64_t most_ticks);
+
+/// The axis of the whole log.
 TimeAxis make_time_axis(const CommitLog& log, int64_t most_ticks);
 
 }  // namespace weft::schedule

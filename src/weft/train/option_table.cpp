@@ -1,9 +1,9 @@
 #include "weft/train/option_table.hpp"
 
-#include <algorithm>
 #include <map>
-#include <numeric>
 #include <vector>
+
+#include "weft/base/nearest_word.hpp"
 
 namespace weft::train {
 
@@ -47,37 +47,11 @@ const Index& flags() {
   return index;
 }
 
-// Levenshtein's distance: the fewest insertions, deletions and replacements of one character.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
+std::vector<std::string_view> keys(const Index& index) {
+  std::vector<std::string_view> words;
+  for (const auto& [key, spec] : index) words.push_back(key);
+  return words;
 }
-
-std::string nearest(const Index& index, std::string_view word, size_t largest_distance) {
-  size_t best = largest_distance + 1;
-  std::string found;
-  for (const auto& [candidate, spec] : index) {
-    const size_t distance = edit_distance(word, candidate);
-    if (distance < best) {
-      best = distance;
-      found = candidate;
-    }
-  }
-  return found;
-}
-
-// A guess further away than about a third of the word helps nobody.
-size_t reach(std::string_view word) { return std::max<size_t>(2, word.size() / 3); }
 
 const OptionSpec* find(const Index& index, std::string_view key) {
   const auto found = index.find(key);
@@ -95,10 +69,10 @@ const OptionSpec* find_option(std::string_view name) { return find(names(), name
 
 const OptionSpec* find_flag(std::string_view flag) { return find(flags(), flag); }
 
-std::string nearest_flag(std::string_view flag) { return nearest(flags(), flag, reach(flag)); }
+std::string nearest_flag(std::string_view flag) { return nearest_word(flag, keys(flags())); }
 
-std::string nearest_name(std::string_view name) { return nearest(names(), name, reach(name)); }
+std::string nearest_name(std::string_view name) { return nearest_word(name, keys(names())); }
 
-std::string nearly_name(std::string_view name) { return nearest(names(), name, 2); }
+std::string nearly_name(std::string_view name) { return nearest_word(name, keys(names()), 2); }
 
 }  // namespace weft::train
