@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <regex>
+#include <charconv>
+#include <optional>
 #include <set>
+#include <string_view>
 
 #include "reference/commit_log_check.hpp"
 #include "schedule/random_instance.hpp"
@@ -93,32 +95,67 @@ struct Wait {
   std::string why;  ///< it waits for the next one of the chain
 };
 
-/// "F0.4 on rank 0 waits for its predecessor F0.3 on rank 0, which ...". Nothing when it is not a
-/// chain that ends where it began.
-std::vector<Wait> parse_cycle(const std::string& text) {
-  static const std::regex pattern(
-      "([FBWD])(\\d+)\\.(\\d+) on rank (\\d+)(?:, which)? ?"
-      "(needs|waits for its predecessor|waits for memory held until|)");
-  std::vector<Wait> chain;
-  std::string rebuilt;
-  for (std::sregex_iterator at(text.begin(), text.end(), pattern), end; at != end; ++at) {
-    const std::smatch& match = *at;
-    const char kind = match[1].str()[0];
-    chain.push_back({std::stoll(match[4]),
-                     {kind == 'F'   ? TaskKind::forward
-                      : kind == 'B' ? TaskKind::backward_input
-                      : kind == 'W' ? TaskKind::backward_weight
-                                    : TaskKind::backward,
-                      std::stoll(match[2]), std::stoll(match[3])},
-                     match[5]});
-    rebuilt += match[0].str() + (match[5].length() == 0 ? "" : " ");
+/// Reads "F0.4 on rank 0 waits for its predecessor F0.3 on rank 0, which needs ...".
+class CycleText {
+ public:
+  explicit CycleText(std::string_view text) : rest_(text) {}
+
+  /// The chain; nothing when the text is none that ends where it began.
+  std::vector<Wait> parse() {
+    std::vector<Wait> chain;
+    while (std::optional<Wait> wait = take_wait()) {
+      chain.push_back(*wait);
+      if (rest_.empty()) break;
+      if (chain.size() > 1 && !take(", which")) return {};
+      chain.back().why = take_reason();
+      if (chain.back().why.empty()) return {};
+    }
+    const bool is_circle = rest_.empty() && chain.size() > 1 &&
+                           chain.front().rank == chain.back().rank &&
+                           chain.front().task == chain.back().task;
+    return is_circle ? chain : std::vector<Wait>{};
   }
-  if (rebuilt != text || chain.size() < 2 || chain.front().rank != chain.back().rank ||
-      chain.front().task != chain.back().task) {
+
+ private:
+  bool take(std::string_view word) {
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
+    return true;
+  }
+
+  std::optional<int64_t> take_number() {
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), number);
+    if (error != std::errc()) return {};
+    rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
+    return number;
+  }
+
+  std::optional<Wait> take_wait() {
+    for (const TaskKind kind : {TaskKind::forward, TaskKind::backward_input,
+                                TaskKind::backward_weight, TaskKind::backward}) {
+      if (!take(std::string(1, letter(kind)))) continue;
+      const auto chunk = take_number();
+      if (!chunk || !take(".")) return {};
+      const auto microbatch = take_number();
+      if (!microbatch || !take(" on rank ")) return {};
+      const auto rank = take_number();
+      if (!rank) return {};
+      return Wait{*rank, {kind, *chunk, *microbatch}, {}};
+    }
     return {};
   }
-  return chain;
-}
+
+  std::string take_reason() {
+    for (const std::string reason :
+         {"needs", "waits for its predecessor", "waits for memory held until"}) {
+      if (take(" " + reason + " ")) return reason;
+    }
+    return "";
+  }
+
+  std::string_view rest_;
+};
 
 /// Which tasks of a run have started.
 class Started {
@@ -170,7 +207,7 @@ bool is_real_wait(const StageMap& stages, const Started& started, const Wait& wa
 }
 
 void expect_named_cycle(const Graph& graph, const Simulation& run) {
-  const std::vector<Wait> chain = parse_cycle(run.deadlock);
+  const std::vector<Wait> chain = CycleText(run.deadlock).parse();
   ASSERT_FALSE(chain.empty()) << run.deadlock;
   const Started started(run.log);
   bool waits_for_memory = false;

@@ -114,7 +114,9 @@ TEST(TurnPolicy, NumbersAndScanListsAreTheOriginals) {
     EXPECT_EQ(scan_list(stages, m), shape.at("index_list"));
     EXPECT_EQ(duals(stages, m, shape.at("index_list")), shape.at("dual"));
   }
-  for (const json& shape : load_vector("parallel_and_schedules").at("dpp_index_lists")) {
+  const json lists = load_vector("parallel_and_schedules").at("dpp_index_lists");
+  EXPECT_EQ(lists.size(), 2U);
+  for (const json& shape : lists) {
     const StageMap stages = stages_of(shape, "pp", "chunks");
     const int64_t m = shape.at("num_microbatches");
     EXPECT_EQ(scan_list(stages, m), shape.at("index_list"));
@@ -151,8 +153,9 @@ TEST(TurnPolicy, SimulatedOrdersAreTheReferences) {
 }
 
 TEST(TurnPolicy, LastStageWithoutLatency) {
-  for (const json& shape :
-       load_vector("parallel_and_schedules").at("dpp_last_stage_zero_latency_order")) {
+  const json orders = load_vector("parallel_and_schedules").at("dpp_last_stage_zero_latency_order");
+  EXPECT_EQ(orders.size(), 4U);
+  for (const json& shape : orders) {
     const StageMap stages = stages_of(shape, "pp", "chunks");
     const Graph graph = equal_stages(stages, shape.at("num_microbatches"), {});
     json order = json::array();
