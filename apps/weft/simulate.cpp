@@ -11,11 +11,11 @@
 #include "apps/weft/simulate_request.hpp"
 #include "apps/weft/terminal.hpp"
 #include "weft/base/files.hpp"
-#include "weft/schedule/chart.hpp"
-#include "weft/schedule/chrome_trace.hpp"
+#include "weft/observe/chart.hpp"
+#include "weft/observe/chrome_trace.hpp"
+#include "weft/observe/svg.hpp"
 #include "weft/schedule/commit_log_csv.hpp"
 #include "weft/schedule/schedule_csv.hpp"
-#include "weft/schedule/svg.hpp"
 
 namespace weft::app {
 
@@ -122,10 +122,10 @@ void write_files(const SimulateOptions& options, const SimulateResult& result, L
       counted(result.model.num_microbatches, "microbatch"), rounded(result.run.makespan));
   if (!options.svg.empty()) {
     write_file(options.svg,
-               schedule::to_svg(log, {.title = title, .end = options.svg_until.value_or(0)}),
+               observe::to_svg(log, {.title = title, .end = options.svg_until.value_or(0)}),
                logger);
   }
-  if (!options.trace.empty()) write_file(options.trace, schedule::to_chrome_trace(log), logger);
+  if (!options.trace.empty()) write_file(options.trace, observe::to_chrome_trace(log), logger);
   if (!options.csv_out.empty()) write_file(options.csv_out, schedule::to_csv(log.plan()), logger);
   if (!options.commit_log.empty()) write_file(options.commit_log, schedule::to_csv(log), logger);
 }
@@ -140,7 +140,7 @@ int simulate(const SimulateOptions& options, bool json, Logger& logger) {
   }
   if (options.draw) {
     const Terminal terminal = detect_terminal();
-    std::string chart = schedule::draw_chart(
+    std::string chart = observe::draw_chart(
         result.run.log, {terminal.width, terminal.colour && !json, terminal.unicode});
     if (chart.ends_with('\n')) chart.pop_back();
     json ? logger.info(chart) : logger.result(chart);  // stdout holds the JSON object alone

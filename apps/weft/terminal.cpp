@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "weft/schedule/chart.hpp"
+#include "weft/observe/chart.hpp"
 
 namespace weft::app {
 
@@ -49,7 +49,7 @@ bool is_utf8_locale() {
 
 Terminal detect_terminal() {
   Terminal terminal;
-  terminal.width = std::clamp(columns(), schedule::kLeastChartWidth, kMostWidth);
+  terminal.width = std::clamp(columns(), observe::kLeastChartWidth, kMostWidth);
   terminal.colour = isatty(STDOUT_FILENO) != 0 && environment("NO_COLOR").empty() &&
                     environment("TERM") != "dumb";
   terminal.unicode = is_utf8_locale();

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 #include "support/temp_dir.hpp"
 #include "weft/base/error.hpp"
 

@@ -1,9 +1,9 @@
-#include "weft/schedule/xml_text.hpp"
+#include "weft/observe/xml_text.hpp"
 
 #include <algorithm>
 #include <cstddef>
 
-namespace weft::schedule {
+namespace weft::observe {
 
 namespace {
 
@@ -52,4 +52,4 @@ std::string xml_text(std::string_view text) {
   return xml;
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

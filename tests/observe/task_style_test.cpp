@@ -1,4 +1,4 @@
-#include "weft/schedule/task_style.hpp"
+#include "weft/observe/task_style.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,9 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
+using schedule::TaskKind;
+
 namespace {
 
 std::vector<int64_t> shades(int64_t num_chunks) {
@@ -48,11 +52,12 @@ TEST(TaskStyle, NoTwoBoxesLookAlike) {
 
 TEST(TaskStyle, FindsTheKindsOfALog) {
   using enum TaskKind;
-  EXPECT_EQ(kinds_in(testing::one_f_one_b(2, 2)), (std::vector<TaskKind>{forward, backward}));
-  EXPECT_EQ(kinds_in(testing::split_wave(2, 2)),
+  EXPECT_EQ(kinds_in(schedule::testing::one_f_one_b(2, 2)),
+            (std::vector<TaskKind>{forward, backward}));
+  EXPECT_EQ(kinds_in(schedule::testing::split_wave(2, 2)),
             (std::vector<TaskKind>{forward, backward_input, backward_weight}));
   EXPECT_TRUE(kinds_in(CommitLog{}).empty());
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

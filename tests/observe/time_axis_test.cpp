@@ -1,11 +1,15 @@
-#include "weft/schedule/time_axis.hpp"
+#include "weft/observe/time_axis.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
+using schedule::TaskKind;
+
 namespace {
 
 CommitLog log_until(double end, const std::string& unit) {
@@ -51,4 +55,4 @@ TEST(TimeAxis, StaysFiniteAtTheEdges) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

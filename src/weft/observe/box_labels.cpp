@@ -1,4 +1,4 @@
-#include "weft/schedule/box_labels.hpp"
+#include "weft/observe/box_labels.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,11 @@
 #include <cctype>
 #include <cstddef>
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitEntry;
+using schedule::CommitLog;
+using schedule::Task;
 
 namespace {
 
@@ -71,4 +75,4 @@ bool BoxLabels::shows_microbatches() const {
   return std::ranges::any_of(contents_, [](Content content) { return content != Content::kind; });
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "weft/schedule/time_columns.hpp"
+#include "weft/observe/time_columns.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
 
 /// What a text chart writes into the boxes of tasks. With colours, which show kind and chunk, that
 /// is the microbatch ("3"); without them the letter of the kind comes first ("F3"), in lower case
@@ -16,10 +16,11 @@ namespace weft::schedule {
 class BoxLabels {
  public:
   /// Chooses by the boxes of a whole chart, rows[rank], so that those of a kind look alike.
-  BoxLabels(const CommitLog& log, const std::vector<std::vector<Cell>>& rows, bool has_colour);
+  BoxLabels(const schedule::CommitLog& log, const std::vector<std::vector<Cell>>& rows,
+            bool has_colour);
 
   /// The label of a task, or its letter where `num_columns` do not suffice.
-  std::string text(const Task& task, int64_t num_columns) const;
+  std::string text(const schedule::Task& task, int64_t num_columns) const;
 
   bool shows_microbatches() const;
   bool shows_chunks() const { return contents_.front() == Content::chunk_and_microbatch; }
@@ -33,4 +34,4 @@ class BoxLabels {
   std::array<Content, 4> contents_{};  ///< [kind]
 };
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

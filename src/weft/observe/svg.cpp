@@ -1,4 +1,4 @@
-#include "weft/schedule/svg.hpp"
+#include "weft/observe/svg.hpp"
 
 #include <fmt/format.h>
 
@@ -9,12 +9,17 @@
 #include <vector>
 
 #include "weft/base/error.hpp"
-#include "weft/schedule/decimal.hpp"
-#include "weft/schedule/task_style.hpp"
-#include "weft/schedule/time_axis.hpp"
-#include "weft/schedule/xml_text.hpp"
+#include "weft/observe/decimal.hpp"
+#include "weft/observe/task_style.hpp"
+#include "weft/observe/time_axis.hpp"
+#include "weft/observe/xml_text.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitEntry;
+using schedule::CommitLog;
+using schedule::Task;
+using schedule::TaskKind;
 
 namespace {
 
@@ -270,4 +275,4 @@ std::string to_svg(const CommitLog& log, const SvgOptions& options) {
   return SvgWriter(log, options).write();
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -1,10 +1,10 @@
-#include "weft/schedule/xml_text.hpp"
+#include "weft/observe/xml_text.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string_view>
 
-namespace weft::schedule {
+namespace weft::observe {
 namespace {
 
 TEST(XmlText, EscapesWhatXmlReserves) {
@@ -26,4 +26,4 @@ TEST(XmlText, KeepsUtf8AndReplacesWhatIsNot) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

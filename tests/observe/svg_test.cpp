@@ -1,4 +1,4 @@
-#include "weft/schedule/svg.hpp"
+#include "weft/observe/svg.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,17 +8,21 @@
 #include <string_view>
 #include <vector>
 
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 #include "weft/base/error.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
+using schedule::Mapping;
+
 namespace {
 
-using testing::breadth_first;
+using schedule::testing::breadth_first;
+using schedule::testing::one_f_one_b;
+using schedule::testing::split_wave;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::one_f_one_b;
-using testing::split_wave;
 
 /// What is wrong with the XML: tags that do not match, attributes without quotes, reserved
 /// characters; empty when nothing is. Knows the XML that pictures use: no comments, no CDATA.
@@ -171,4 +175,4 @@ TEST(Svg, RefusesAWidthBelowTheLeast) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

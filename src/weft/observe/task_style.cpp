@@ -1,9 +1,13 @@
-#include "weft/schedule/task_style.hpp"
+#include "weft/observe/task_style.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitEntry;
+using schedule::CommitLog;
+using schedule::TaskKind;
 
 namespace {
 
@@ -90,4 +94,4 @@ std::vector<TaskKind> kinds_in(const CommitLog& log) {
   return kinds;
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -6,7 +6,7 @@
 
 #include "weft/schedule/commit_log.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
 
 /// One mark of a time axis.
 struct Tick {
@@ -26,6 +26,6 @@ struct TimeAxis {
 TimeAxis make_time_axis(double end, const std::string& unit, int64_t most_ticks);
 
 /// The axis of the whole log.
-TimeAxis make_time_axis(const CommitLog& log, int64_t most_ticks);
+TimeAxis make_time_axis(const schedule::CommitLog& log, int64_t most_ticks);
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -5,7 +5,7 @@
 
 #include "weft/schedule/commit_log.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
 
 /// How a text chart is drawn. The caller knows its terminal and its environment.
 struct ChartOptions {
@@ -28,6 +28,6 @@ inline constexpr int64_t kLeastChartWidth = 20;
 /// otherwise its kind. A column that several tasks share shows the kind that takes most of it; on a
 /// chart too narrow for its tasks the columns show the kinds in proportion to their time. Throws
 /// Error{usage} when the width is below kLeastChartWidth.
-std::string draw_chart(const CommitLog& log, const ChartOptions& options);
+std::string draw_chart(const schedule::CommitLog& log, const ChartOptions& options);
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -1,4 +1,4 @@
-#include "weft/schedule/chart.hpp"
+#include "weft/observe/chart.hpp"
 
 #include <fmt/format.h>
 
@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "weft/base/error.hpp"
-#include "weft/schedule/box_labels.hpp"
-#include "weft/schedule/task_style.hpp"
-#include "weft/schedule/time_axis.hpp"
-#include "weft/schedule/time_columns.hpp"
+#include "weft/observe/box_labels.hpp"
+#include "weft/observe/task_style.hpp"
+#include "weft/observe/time_axis.hpp"
+#include "weft/observe/time_columns.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
+using schedule::Task;
+using schedule::TaskKind;
 
 namespace {
 
@@ -224,4 +228,4 @@ std::string draw_chart(const CommitLog& log, const ChartOptions& options) {
   return ChartWriter(log, options).draw();
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

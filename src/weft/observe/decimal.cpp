@@ -1,8 +1,8 @@
-#include "weft/schedule/decimal.hpp"
+#include "weft/observe/decimal.hpp"
 
 #include <fmt/format.h>
 
-namespace weft::schedule {
+namespace weft::observe {
 
 std::string to_decimal(double value, int most_decimals) {
   std::string text = fmt::format("{:.{}f}", value, most_decimals);
@@ -13,4 +13,4 @@ std::string to_decimal(double value, int most_decimals) {
   return text == "-0" ? "0" : text;
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -1,4 +1,4 @@
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "weft/schedule/time_columns.hpp"
+#include "weft/observe/time_columns.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,10 @@
 #include <limits>
 #include <numeric>
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitEntry;
+using schedule::CommitLog;
 
 namespace {
 
@@ -135,4 +138,4 @@ std::vector<Cell> cut_into_columns(const std::vector<CommitEntry>& entries, doub
   return cells;
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

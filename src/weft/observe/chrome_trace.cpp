@@ -1,4 +1,4 @@
-#include "weft/schedule/chrome_trace.hpp"
+#include "weft/observe/chrome_trace.hpp"
 
 #include <fmt/format.h>
 
@@ -9,10 +9,15 @@
 #include <string_view>
 #include <utility>
 
-#include "weft/schedule/decimal.hpp"
-#include "weft/schedule/task_style.hpp"
+#include "weft/observe/decimal.hpp"
+#include "weft/observe/task_style.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitEntry;
+using schedule::CommitLog;
+using schedule::Task;
+using schedule::TaskKind;
 
 namespace {
 
@@ -122,4 +127,4 @@ class TraceWriter {
 
 std::string to_chrome_trace(const CommitLog& log) { return TraceWriter(log).write(); }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -5,7 +5,7 @@
 
 #include "weft/schedule/commit_log.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
 
 /// How the picture of a log is drawn.
 struct SvgOptions {
@@ -21,6 +21,6 @@ inline constexpr int64_t kLeastSvgWidth = 320;
 /// by kind, shaded by chunk and numbered by microbatch where the number fits; each rank's share of
 /// idle time; a time axis and a legend. The same log gives the same bytes. Throws Error{usage} when
 /// the width is below kLeastSvgWidth.
-std::string to_svg(const CommitLog& log, const SvgOptions& options);
+std::string to_svg(const schedule::CommitLog& log, const SvgOptions& options);
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -1,4 +1,4 @@
-#include "weft/schedule/chart.hpp"
+#include "weft/observe/chart.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,17 +8,21 @@
 #include <string>
 #include <vector>
 
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 #include "weft/base/error.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
+using schedule::Mapping;
+
 namespace {
 
-using testing::breadth_first;
+using schedule::testing::breadth_first;
+using schedule::testing::one_f_one_b;
+using schedule::testing::split_wave;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::one_f_one_b;
-using testing::split_wave;
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -181,4 +185,4 @@ TEST(Chart, RefusesAWidthBelowTheLeast) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -1,11 +1,13 @@
-#include "weft/schedule/time_axis.hpp"
+#include "weft/observe/time_axis.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
 
 namespace {
 
@@ -41,4 +43,4 @@ TimeAxis make_time_axis(const CommitLog& log, int64_t most_ticks) {
   return make_time_axis(log.makespan(), log.time_unit, most_ticks);
 }
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

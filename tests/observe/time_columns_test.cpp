@@ -1,4 +1,4 @@
-#include "weft/schedule/time_columns.hpp"
+#include "weft/observe/time_columns.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,12 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitEntry;
+using schedule::CommitLog;
+using schedule::TaskKind;
+
 namespace {
 
-using testing::one_f_one_b;
+using schedule::testing::one_f_one_b;
 
 /// F0.0, B0.1, F0.2, B0.3, ...: each from one time to the next.
 std::vector<CommitEntry> alternating(const std::vector<double>& times) {
@@ -85,4 +90,4 @@ TEST(TimeColumns, TasksWithoutDurationAndOutsideTheStepAreLeftOut) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -2,10 +2,10 @@
 
 #include <string>
 
-namespace weft::schedule {
+namespace weft::observe {
 
 /// A finite number rounded to at most so many decimals, without zeros at their end and without an
 /// exponent: "0.5", "12".
 std::string to_decimal(double value, int most_decimals);
 
-}  // namespace weft::schedule
+}  // namespace weft::observe

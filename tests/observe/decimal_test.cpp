@@ -1,10 +1,10 @@
-#include "weft/schedule/decimal.hpp"
+#include "weft/observe/decimal.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace weft::schedule {
+namespace weft::observe {
 namespace {
 
 TEST(Decimal, IsShortAndWithoutExponent) {
@@ -19,4 +19,4 @@ TEST(Decimal, IsShortAndWithoutExponent) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

@@ -1,4 +1,4 @@
-#include "weft/schedule/chrome_trace.hpp"
+#include "weft/observe/chrome_trace.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,15 +13,18 @@
 #include <utility>
 #include <vector>
 
-#include "schedule/example_logs.hpp"
+#include "support/example_logs.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
+
+using schedule::CommitLog;
+
 namespace {
 
 using nlohmann::json;
-using testing::breadth_first;
-using testing::one_f_one_b;
-using testing::split_wave;
+using schedule::testing::breadth_first;
+using schedule::testing::one_f_one_b;
+using schedule::testing::split_wave;
 
 std::vector<json> events(const CommitLog& log) {
   return json::parse(to_chrome_trace(log)).at("traceEvents");
@@ -161,4 +164,4 @@ TEST(ChromeTrace, StaysJsonAtTheEdges) {
 }
 
 }  // namespace
-}  // namespace weft::schedule
+}  // namespace weft::observe

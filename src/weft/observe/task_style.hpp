@@ -6,7 +6,7 @@
 
 #include "weft/schedule/commit_log.hpp"
 
-namespace weft::schedule {
+namespace weft::observe {
 
 /// A colour for the box of a task, as a page and as a terminal with 256 colours name it.
 struct BoxColour {
@@ -23,7 +23,7 @@ inline constexpr int64_t kNumShades = 4;
 int64_t shade_of(int64_t chunk, int64_t num_chunks);
 
 /// Colour of a kind of task: F blue, B green, W amber, D violet.
-const BoxColour& colour_of(TaskKind kind, int64_t shade);
+const BoxColour& colour_of(schedule::TaskKind kind, int64_t shade);
 
 /// The chunks from `first` to `last` that have the same shade.
 struct ShadedChunks {
@@ -35,11 +35,11 @@ struct ShadedChunks {
 std::vector<ShadedChunks> shaded_chunks(int64_t num_chunks);
 
 /// What a kind does, in a legend's words: "forward", "input gradient".
-std::string_view description(TaskKind kind);
+std::string_view description(schedule::TaskKind kind);
 /// The same in at most three letters: "fwd", "dX".
-std::string_view short_description(TaskKind kind);
+std::string_view short_description(schedule::TaskKind kind);
 
 /// The kinds of task in the log, in the order of TaskKind.
-std::vector<TaskKind> kinds_in(const CommitLog& log);
+std::vector<schedule::TaskKind> kinds_in(const schedule::CommitLog& log);
 
-}  // namespace weft::schedule
+}  // namespace weft::observe
