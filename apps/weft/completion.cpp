@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,11 +53,13 @@ std::vector<Word> table_words() {
 // What may follow the option: the alternatives of its type ("loop|wave"), or the names it takes.
 std::string choices_of(const CLI::App& command, const CLI::Option& option) {
   if (command.get_name() == "simulate") {
-    const std::string names = names_of_simulate("--" + option.get_single_name());
+    std::string names = names_of_simulate("--" + option.get_single_name());
     if (!names.empty()) return names;
   }
   const std::string type = option.get_type_name();
-  return type.find('|') == std::string::npos ? "" : spaced(type);
+  const bool has_placeholder =
+      std::ranges::any_of(type, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return has_placeholder || type.find('|') == std::string::npos ? "" : spaced(type);
 }
 
 std::vector<Word> words_of(const CLI::App& command) {

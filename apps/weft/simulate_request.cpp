@@ -274,7 +274,7 @@ SimulateResult run_policy(const Request& request) {
 std::vector<std::string_view> schedule_names() {
   std::vector<std::string_view> names;
   for (const StaticSchedule& schedule : static_schedules()) names.push_back(schedule.name);
-  names.push_back("dynamic");
+  names.emplace_back("dynamic");
   return names;
 }
 

@@ -38,6 +38,8 @@ TEST(CompletionCommand, BashCompletesSchedulesAndPolicies) {
   EXPECT_EQ(complete_in_bash("weft simulate --schedule zb"), "zb-h1 zb-h2 zb-v\n");
   EXPECT_EQ(complete_in_bash("weft simulate --policy critical-path-"), "critical-path-by-kind\n");
   EXPECT_EQ(complete_in_bash("weft simulate --mapping ''"), "loop wave\n");
+  EXPECT_EQ(complete_in_bash("weft simulate --mapping w"), "wave\n");
+  EXPECT_EQ(complete_in_bash("weft simulate --wip N"), "\n") << "a placeholder is no value";
   EXPECT_EQ(complete_in_bash("weft ex"), "explain\n");
   EXPECT_EQ(complete_in_bash("weft bench sch"), "schedules\n");
 }

@@ -41,9 +41,9 @@ std::string order_name(const Candidate& candidate) {
 }  // namespace
 
 std::string name(const Candidate& candidate) {
-  const std::string order = order_name(candidate);
+  std::string order = order_name(candidate);
   if (candidate.mode == Candidate::Mode::dispatch) return order;
-  const std::string plan = candidate.static_name.empty() ? "plan of " + order : order;
+  std::string plan = candidate.static_name.empty() ? "plan of " + order : order;
   if (candidate.mode == Candidate::Mode::follow) return plan;
   return fmt::format("{} + fill({}, {})", plan, candidate.fill.alpha_weight,
                      candidate.fill.alpha_other);
