@@ -1,0 +1,38 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+namespace weft::comm {
+
+/// How a thread that can only poll waits for the next event: it polls without pause for a moment
+/// after the last one, then sleeps an eighth of the time that has passed since, at most
+/// kLongest. A wait therefore ends at most an eighth (or kLongest) late, and a rank that waits
+/// for long costs one poll per kLongest.
+class Backoff {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Duration = Clock::duration;
+
+  static constexpr Duration kSpin = std::chrono::microseconds(50);
+  /// While a payload is on its way MPI moves it only when it is polled.
+  static constexpr Duration kBusySpin = std::chrono::milliseconds(20);
+  static constexpr Duration kShortest = std::chrono::microseconds(10);
+  static constexpr Duration kLongest = std::chrono::milliseconds(1);
+
+  explicit Backoff(Clock::time_point now) : last_event_(now) {}
+
+  void event(Clock::time_point now) { last_event_ = now; }
+
+  /// How long to sleep before the next poll; zero: poll again at once.
+  Duration pause(Clock::time_point now, bool payload_moves) const {
+    const Duration idle = now - last_event_;
+    if (idle < (payload_moves ? kBusySpin : kSpin)) return Duration::zero();
+    return std::clamp(idle / 8, kShortest, kLongest);
+  }
+
+ private:
+  Clock::time_point last_event_;
+};
+
+}  // namespace weft::comm
