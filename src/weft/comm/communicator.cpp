@@ -33,7 +33,7 @@ CollectiveTeam team_of(Endpoint& endpoint, const RankGroup& group) {
         group.ranks.size());
   return {.ranks = group.ranks,
           .rank = static_cast<int>(found - group.ranks.begin()),
-          .channel = endpoint.open_channel("group " + group.name)};
+          .channel = endpoint.open_channel("group " + group.name, group.ranks)};
 }
 
 /// `whole` has to be `size` pieces like `piece`.

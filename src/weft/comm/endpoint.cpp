@@ -26,10 +26,12 @@ int64_t Endpoint::step() const {
   return step_;
 }
 
-uint64_t Endpoint::open_channel(const std::string& name) {
+uint64_t Endpoint::open_channel(const std::string& name, std::span<const int> ranks) {
+  std::string identity = name;
+  for (const int rank : ranks) identity += fmt::format(" {}", rank);
   const std::lock_guard lock(mutex_);
-  const int count = channel_counts_[name]++;
-  const uint64_t id = channel_id(count == 0 ? name : fmt::format("{}/{}", name, count));
+  const int count = channel_counts_[identity]++;
+  const uint64_t id = channel_id(fmt::format("{}/{}", identity, count));
   channels_[id] = name;
   return id;
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,9 +53,9 @@ class Endpoint {
   void set_step(int64_t step);
   int64_t step() const;
 
-  /// Id of the channel of this name, made known to reports. The n-th channel of one name on one
-  /// rank meets the n-th of that name on the others.
-  uint64_t open_channel(const std::string& name);
+  /// Id of the channel of this name between these ranks, made known to reports. The n-th channel of
+  /// one name and one list of ranks meets the n-th of them on the other ranks.
+  uint64_t open_channel(const std::string& name, std::span<const int> ranks);
   /// Id of a channel that is the same each time it is named, on all ranks.
   uint64_t name_channel(const std::string& name);
 

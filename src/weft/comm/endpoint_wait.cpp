@@ -101,7 +101,7 @@ void Endpoint::add_debts(const Batch& batch, const MessageHeader& what, std::vec
   const std::string text = describe(what, channel == channels_.end() ? "?" : channel->second);
   for (const Batch::Item& item : batch.items) {
     if (item.done) continue;
-    debts.push_back({item.peer, (item.is_send ? "to take " : "to send ") + text, seconds});
+    debts.push_back({item.peer, item.is_send ? "to take " + text : text, seconds});
   }
 }
 

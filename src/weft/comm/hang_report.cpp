@@ -23,7 +23,7 @@ std::string state_of(const std::optional<RankReport>& report) {
 /// A rank that waits for nobody explains a hang better than one that waits itself.
 bool is_culprit(const Reports& reports, int rank) {
   const auto& report = reports[static_cast<size_t>(rank)];
-  return !report || report->debts.empty();
+  return !report || report->ended || report->debts.empty();
 }
 
 std::string headline(const Reports& reports) {

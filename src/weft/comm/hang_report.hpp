@@ -9,7 +9,7 @@ namespace weft::comm {
 /// Something that a rank waits for.
 struct Debt {
   int owner = 0;         ///< the rank that owes it
-  std::string what;      ///< "its part of all_reduce #3 of group world (sum, f32 [17])"
+  std::string what;      ///< "all_reduce #3 of group world (sum, f32 [17])"
   double seconds = 0.0;  ///< how long it has been waited for
 
   friend bool operator==(const Debt&, const Debt&) = default;

@@ -9,7 +9,7 @@ static_assert(sizeof(LeaderLog::Entry) <= Endpoint::kEagerBytes, "append must no
 LeaderLog::LeaderLog(Endpoint& endpoint, const RankGroup& group)
     : endpoint_(endpoint),
       ranks_(group.ranks),
-      channel_(endpoint.open_channel("leader log of " + group.name)) {}
+      channel_(endpoint.open_channel("leader log of " + group.name, group.ranks)) {}
 
 MessageHeader LeaderLog::header() const {
   MessageHeader header;

@@ -76,7 +76,7 @@ bool LinkReceiver::has_arrived(int64_t microbatch) {
 }
 
 void LinkReceiver::add_debts(int64_t microbatch, std::vector<Debt>& debts, double seconds) {
-  debts.push_back({peer_, "to send " + describe(header_of(microbatch), name_), seconds});
+  debts.push_back({peer_, describe(header_of(microbatch), name_), seconds});
 }
 
 void LinkReceiver::wait(int64_t microbatch) {

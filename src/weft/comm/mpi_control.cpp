@@ -1,4 +1,6 @@
 // How a world of processes ends: normally, with an error of one rank, or without progress.
+#include <sched.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -14,6 +16,9 @@ constexpr int kControlTag = 2;
 constexpr size_t kControlBytes = 256 * 1024;
 /// How long ranks have to answer before a report is made without them.
 constexpr std::chrono::milliseconds kAnswer{1000};
+
+/// How long a failing rank listens for a lower one that fails at the same moment.
+constexpr std::chrono::milliseconds kListen{50};
 
 /// All kinds, in the order of their numbers on the wire.
 constexpr std::array kKinds = {ErrorKind::internal,   ErrorKind::usage,  ErrorKind::data,
@@ -67,8 +72,11 @@ void MpiCarrier::hear_control(int from, const std::string& text) {
   if (object.contains("end")) return note_end(from, object.at("end").get<int64_t>());
   if (object.contains("abort")) {
     {
+      // Of several ranks that fail at once, the lowest reports.
       const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::make_exception_ptr(ReleasedError(error_of(object)));
+      if (failure_ && from > rank_) return;
+      failure_ = std::make_exception_ptr(ReleasedError(error_of(object)));
+      provisional_ = false;
     }
     return stop();
   }
@@ -95,6 +103,10 @@ void MpiCarrier::fail(Endpoint& /*from*/, const Error& error, bool provisional) 
   command([this, error] {
     send_control(abort_text(error));
     flush();
+    const auto until = Clock::now() + kListen;
+    while (!stopped_ && Clock::now() < until) {
+      if (requests_->poll() == 0) sched_yield();
+    }
     stop();
   });
 }
