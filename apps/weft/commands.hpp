@@ -27,6 +27,8 @@ void add_data(CLI::App& app, Program& program);
 void add_generate(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
+void add_bench(CLI::App& app, Program& program);
+void add_launch(CLI::App& app, Program& program);
 
 /// What `weft --version` prints.
 std::string version_text();

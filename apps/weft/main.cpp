@@ -8,6 +8,7 @@
 
 #include "apps/weft/commands.hpp"
 #include "weft/base/error.hpp"
+#include "weft/comm/world.hpp"
 
 namespace {
 
@@ -69,6 +70,8 @@ int main(int argc, char** argv) {
   weft::app::add_preprocess(app, program);
   weft::app::add_data(app, program);
   weft::app::add_generate(app, program);
+  weft::app::add_bench(app, program);
+  weft::app::add_launch(app, program);
   try {
     check_command(app, words);
     app.parse(take_option_words(words, program), argv);
@@ -78,6 +81,8 @@ int main(int argc, char** argv) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
     return report(weft::Error(weft::ErrorKind::usage, error.what(), "weft --help"), json);
+  } catch (const weft::comm::ReleasedError& error) {
+    return weft::exit_code(error.kind());  // the process where it happened reports it
   } catch (const weft::Error& error) {
     return report(error, json || program.json);
   } catch (const std::exception& error) {
