@@ -155,12 +155,13 @@ std::vector<CollectiveTime> measure_collectives(comm::RankContext& context, int 
   for (const int64_t bytes : kCollectiveBytes) {
     const int64_t piece = bytes / 4 / world.size();
     Tensor whole({piece * world.size()}, DType::f32);
+    Tensor other({piece * world.size()}, DType::f32);
     Tensor part({piece}, DType::f32);
     measure("all_reduce", bytes, [&] { world.all_reduce(whole); });
     measure("reduce_scatter", bytes, [&] { world.reduce_scatter(whole, part); });
     measure("all_gather", bytes, [&] { world.all_gather(part, whole); });
     measure("broadcast", bytes, [&] { world.broadcast(whole, 0); });
-    measure("all_to_all", bytes, [&] { world.all_to_all(whole, whole); });
+    measure("all_to_all", bytes, [&] { world.all_to_all(whole, other); });
   }
   return results;
 }

@@ -6,9 +6,9 @@
 namespace weft::comm {
 
 /// How a thread that can only poll waits for the next event: it polls without pause for a moment
-/// after the last one, then sleeps an eighth of the time that has passed since, at most
-/// kLongest. A wait therefore ends at most an eighth (or kLongest) late, and a rank that waits
-/// for long costs one poll per kLongest.
+/// after the last one, then sleeps an eighth of the time that has passed since, up to a longest
+/// pause. Without a doorbell a wait therefore ends at most an eighth, or that pause, late, and
+/// waiting for long costs one poll per pause.
 class Backoff {
  public:
   using Clock = std::chrono::steady_clock;
@@ -20,7 +20,10 @@ class Backoff {
   static constexpr Duration kShortest = std::chrono::microseconds(10);
   static constexpr Duration kLongest = std::chrono::milliseconds(1);
 
-  explicit Backoff(Clock::time_point now) : last_event_(now) {}
+  /// Longest pause when all other ranks can ring the doorbell instead.
+  static constexpr Duration kLongestLocal = std::chrono::milliseconds(10);
+
+  Backoff(Clock::time_point now, Duration longest) : last_event_(now), longest_(longest) {}
 
   void event(Clock::time_point now) { last_event_ = now; }
 
@@ -28,11 +31,12 @@ class Backoff {
   Duration pause(Clock::time_point now, bool payload_moves) const {
     const Duration idle = now - last_event_;
     if (idle < (payload_moves ? kBusySpin : kSpin)) return Duration::zero();
-    return std::clamp(idle / 8, kShortest, kLongest);
+    return std::clamp(idle / 8, kShortest, longest_);
   }
 
  private:
   Clock::time_point last_event_;
+  Duration longest_;
 };
 
 }  // namespace weft::comm

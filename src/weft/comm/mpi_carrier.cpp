@@ -60,40 +60,44 @@ void MpiCarrier::run() {
   } catch (const std::exception& error) {
     end(Error(ErrorKind::internal, error.what()));
   }
-  session_.reset();
+  // The doorbell is used by other threads until they know that nothing is listening.
+  if (!stopped_) session_.reset();
 }
 
 void MpiCarrier::loop() {
   for (size_t slot = 0; slot < kMessageListeners; ++slot) listen_for_messages(slot);
   for (size_t slot = 0; slot < kControlListeners; ++slot) listen_for_control(slot);
-  Backoff backoff(Clock::now());
+  MpiDoorbell& doorbell = session_->doorbell();
+  uint32_t last_rings = doorbell.count();
+  // Ranks of other machines cannot ring.
+  Backoff backoff(Clock::now(), local_size_ == size_ ? Backoff::kLongestLocal : Backoff::kLongest);
   while (!stopped_) {
-    const bool commanded = run_commands();
+    const uint32_t rings = doorbell.count();
+    run_commands();
     if (stopped_ || (shutdown_ && announced_.empty() && requests_->only_listens())) break;
     const bool heard = requests_->poll() > 0;
     const auto now = Clock::now();
     if (hang_until_ && now >= *hang_until_) finish_hang();
-    if (commanded || heard) backoff.event(now);
+    if (heard || rings != last_rings) backoff.event(now);
+    last_rings = rings;
     const auto pause = backoff.pause(now, payloads_ > 0);
     if (pause == Backoff::Duration::zero()) {
       sched_yield();
     } else {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, pause, [&] { return !commands_.empty(); });
+      doorbell.sleep(rings, pause);
     }
   }
   if (!stopped_) requests_->cancel_receives();
 }
 
 void MpiCarrier::command(std::function<void()> work) {
-  {
-    const std::lock_guard lock(mutex_);
-    commands_.push_back(std::move(work));
-  }
-  changed_.notify_all();
+  // Rung with the lock held: after the last command the thread takes the bell down.
+  const std::lock_guard lock(mutex_);
+  commands_.push_back(std::move(work));
+  session_->doorbell().ring_self();
 }
 
-bool MpiCarrier::run_commands() {
+void MpiCarrier::run_commands() {
   std::deque<std::function<void()>> commands;
   {
     const std::lock_guard lock(mutex_);
@@ -102,7 +106,6 @@ bool MpiCarrier::run_commands() {
   for (const auto& work : commands) {
     if (!stopped_) work();
   }
-  return !commands.empty();
 }
 
 void MpiCarrier::flush() {
@@ -159,7 +162,7 @@ void MpiCarrier::detach() {
     detached = true;
     changed_.notify_all();
   });
-  changed_.notify_all();
+  session_->doorbell().ring_self();
   changed_.wait(lock, [&] { return detached || stopped_; });
 }
 

@@ -63,7 +63,7 @@ class MpiCarrier final : public Carrier {
   void run();
   void loop();
   void command(std::function<void()> work);
-  bool run_commands();
+  void run_commands();
   void flush();
   void stop();
 

@@ -62,6 +62,7 @@ void MpiCarrier::send_control(const std::string& text) {
                           static_cast<int64_t>(shared->size()), rank, kControlTag,
                           [this, shared] { --control_sends_; });
     ++control_sends_;
+    session_->doorbell().ring(rank);
   }
 }
 

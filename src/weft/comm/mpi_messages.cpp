@@ -62,6 +62,7 @@ void MpiCarrier::send_wire(const Wire& wire, int to, std::span<const std::byte> 
   }
   requests_->send_whole(message->data(), static_cast<int64_t>(message->size()), to, kMessageTag,
                         [message] {});
+  session_->doorbell().ring(to);
 }
 
 void MpiCarrier::send_message(OutgoingMessage message) {

@@ -20,6 +20,7 @@ MpiSession::MpiSession() {
   MPI_Comm local = MPI_COMM_NULL;
   MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local);
   MPI_Comm_size(local, &local_size_);
+  doorbell_ = std::make_unique<MpiDoorbell>(comm_, local);
   MPI_Comm_free(&local);
   check(provided >= MPI_THREAD_SERIALIZED, ErrorKind::communication,
         "this MPI supports thread level {}; expected at least MPI_THREAD_SERIALIZED ({})", provided,
@@ -28,6 +29,7 @@ MpiSession::MpiSession() {
 
 MpiSession::~MpiSession() {
   if (abandoned_) return;
+  doorbell_.reset();
   MPI_Comm_free(&comm_);
   MPI_Finalize();
 }

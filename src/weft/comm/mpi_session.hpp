@@ -2,7 +2,10 @@
 
 #include <mpi.h>
 
+#include <memory>
 #include <string>
+
+#include "weft/comm/mpi_doorbell.hpp"
 
 namespace weft::comm {
 
@@ -19,19 +22,24 @@ class MpiSession {
   MpiSession& operator=(const MpiSession&) = delete;
 
   /// After a failure MPI_Finalize would wait for ranks that never come; the launcher cleans up.
-  void abandon() { abandoned_ = true; }
+  void abandon() {
+    abandoned_ = true;
+    doorbell_->abandon();
+  }
 
   MPI_Comm comm() const { return comm_; }
   int rank() const { return rank_; }
   int size() const { return size_; }
   /// Ranks on this machine, this one included.
   int local_size() const { return local_size_; }
+  MpiDoorbell& doorbell() { return *doorbell_; }
 
  private:
   MPI_Comm comm_ = MPI_COMM_NULL;
   int rank_ = 0;
   int size_ = 1;
   int local_size_ = 1;
+  std::unique_ptr<MpiDoorbell> doorbell_;
   bool abandoned_ = false;
 };
 
