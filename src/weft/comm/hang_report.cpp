@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "weft/base/error.hpp"
@@ -20,33 +21,52 @@ std::string state_of(const std::optional<RankReport>& report) {
   return "waits";
 }
 
-/// A rank that waits for nobody explains a hang better than one that waits itself.
-bool is_culprit(const Reports& reports, int rank) {
-  const auto& report = reports[static_cast<size_t>(rank)];
-  return !report || report->ended || report->debts.empty();
+/// How well a debt explains why nothing moves.
+enum class Blame : uint8_t {
+  waits_itself,  ///< the debtor waits too: another debt explains more
+  passed,        ///< the debtor has been through the operation: the message is lost
+  idle,          ///< the debtor waits for nobody
+};
+
+Blame blame_of(const Reports& reports, const Debt& debt) {
+  if (debt.owner < 0 || debt.owner >= static_cast<int>(reports.size())) return Blame::waits_itself;
+  const auto& owner = reports[static_cast<size_t>(debt.owner)];
+  if (!owner || owner->ended || owner->debts.empty()) return Blame::idle;
+  const bool is_in_it =
+      std::ranges::find(owner->debts, debt.what, &Debt::what) != owner->debts.end();
+  const bool began = std::ranges::any_of(owner->recent, [&](const std::string& line) {
+    return line.find(debt.what) != std::string::npos;
+  });
+  return began && !is_in_it ? Blame::passed : Blame::waits_itself;
 }
 
 std::string headline(const Reports& reports) {
   double seconds = 0.0;
   const Debt* cause = nullptr;
   int creditor = 0;
-  bool has_culprit = false;
+  Blame blame = Blame::waits_itself;
   for (const auto& report : reports) {
     if (!report) continue;
     for (const Debt& debt : report->debts) {
       seconds = std::max(seconds, debt.seconds);
-      const bool known = debt.owner >= 0 && debt.owner < static_cast<int>(reports.size());
-      const bool culprit = known && is_culprit(reports, debt.owner);
-      if (cause != nullptr && (has_culprit || !culprit)) continue;
+      const Blame found = blame_of(reports, debt);
+      if (cause != nullptr && found <= blame) continue;
       cause = &debt;
       creditor = report->rank;
-      has_culprit = culprit;
+      blame = found;
     }
   }
   if (cause == nullptr) return "no progress, and no rank that answers waits for another";
   const std::string debt = fmt::format("no progress for {:.1f} s: rank {} owes rank {} {}", seconds,
                                        cause->owner, creditor, cause->what);
-  if (!has_culprit) return debt + ", and waits itself";
+  switch (blame) {
+    case Blame::waits_itself:
+      return debt + ", and waits itself";
+    case Blame::passed:
+      return debt + ", which it has begun and does not wait for: a message is lost";
+    case Blame::idle:
+      break;
+  }
   return fmt::format("{}, and {}", debt, state_of(reports[static_cast<size_t>(cause->owner)]));
 }
 

@@ -18,11 +18,12 @@ struct Debt {
 /// What one rank knows about itself when the world has stopped.
 struct RankReport {
   int rank = 0;
-  bool ended = false;                  ///< its function has returned
-  std::vector<Debt> debts;             ///< what it waits for; empty while it computes
-  std::vector<std::string> unmatched;  ///< messages that reached it and that it did not ask for
-  std::vector<std::string> notes;      ///< lines of the layers above: task, ready set
-  std::vector<std::string> recent;     ///< its last communications, oldest first
+  bool ended = false;            ///< its function has returned
+  std::vector<Debt> debts = {};  ///< what it waits for; empty while it computes
+  std::vector<std::string> unmatched =
+      {};                                ///< messages that reached it and that it did not ask for
+  std::vector<std::string> notes = {};   ///< lines of the layers above: task, ready set
+  std::vector<std::string> recent = {};  ///< its last communications, oldest first
 
   friend bool operator==(const RankReport&, const RankReport&) = default;
 };
