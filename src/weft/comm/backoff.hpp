@@ -15,8 +15,9 @@ class Backoff {
   using Duration = Clock::duration;
 
   static constexpr Duration kSpin = std::chrono::microseconds(50);
-  /// While a payload is on its way MPI moves it only when it is polled.
-  static constexpr Duration kBusySpin = std::chrono::milliseconds(20);
+  /// While a payload is on its way MPI moves its fragments only when it is polled, and does not say
+  /// that it did. Payloads travel in messages that are small enough to complete within this time.
+  static constexpr Duration kBusySpin = std::chrono::seconds(1);
   static constexpr Duration kShortest = std::chrono::microseconds(10);
   static constexpr Duration kLongest = std::chrono::milliseconds(1);
 

@@ -17,7 +17,7 @@ class MpiWorld final : public World {
  public:
   /// Starts MPI. Payloads of more than `max_message_bytes` travel in several MPI messages. Throws
   /// Error{communication} when MPI cannot start.
-  MpiWorld(Logger& logger, WorldConfig config, int64_t max_message_bytes = int64_t{1} << 30);
+  MpiWorld(Logger& logger, WorldConfig config, int64_t max_message_bytes = int64_t{1} << 24);
 
   int rank() const { return carrier_.rank(); }
   int size() const { return carrier_.size(); }

@@ -28,7 +28,7 @@ struct Options {
   int ranks = 2;
   double timeout = 60.0;
   std::string inject;
-  int64_t max_message_bytes = int64_t{1} << 30;
+  int64_t max_message_bytes = int64_t{1} << 24;
   uint64_t seed = 1;
   int count = 1;
   std::string pid_file;
