@@ -47,7 +47,8 @@ double median_time(int repetitions, const std::function<void()>& call) {
   return median(std::move(times));
 }
 
-/// Copies into as many buffers in turn as a link's messages land in, so that caches help both alike.
+/// Copies into as many buffers in turn as a link's messages land in, so that caches help both
+/// alike.
 double memcpy_gb_s(int64_t bytes, int repetitions) {
   const auto size = static_cast<size_t>(bytes);
   const Buffer from(size);
