@@ -129,6 +129,9 @@ class Endpoint {
   bool is_released() const;
   /// The function of this rank has returned.
   void set_ended();
+  /// Throws Error{communication} when a message has reached this rank that it never asked for: it
+  /// left out a call that its peers made. For the end of a run.
+  void check_nothing_is_left() const;
   RankReport report() const;
 
  private:

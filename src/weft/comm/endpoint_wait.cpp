@@ -105,6 +105,15 @@ void Endpoint::add_debts(const Batch& batch, const MessageHeader& what, std::vec
   }
 }
 
+void Endpoint::check_nothing_is_left() const {
+  const RankReport last = report();
+  if (last.unmatched.empty()) return;
+  throw Error(ErrorKind::communication,
+              fmt::format("rank {} has ended without a call that its peers made: {}", rank(),
+                          last.unmatched.front()),
+              {}, rank());
+}
+
 std::string Endpoint::name_of(const MessageHeader& header) const {
   const std::lock_guard lock(mutex_);
   const auto channel = channels_.find(header.key.channel);

@@ -68,7 +68,7 @@ void MpiWorld::run(int num_ranks, const std::function<void(RankContext&)>& rank_
   }
   carrier_.detach();
   const std::exception_ptr failure = carrier_.failure();
-  if (!failure) return;
+  if (!failure) return endpoint.check_nothing_is_left();
   try {
     std::rethrow_exception(failure);
   } catch (const ReleasedError&) {

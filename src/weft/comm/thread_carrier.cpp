@@ -53,8 +53,10 @@ void ThreadCarrier::withdraw(Endpoint& owner, Batch& batch) {
   }
 }
 
-void ThreadCarrier::rethrow() const {
+void ThreadCarrier::check_end() const {
   if (error_) std::rethrow_exception(error_);
+  for (const auto& endpoint : endpoints_) endpoint->flush_delays();
+  for (const auto& endpoint : endpoints_) endpoint->check_nothing_is_left();
 }
 
 }  // namespace weft::comm

@@ -25,8 +25,9 @@ class ThreadCarrier final : public Carrier {
   void report_hang(Endpoint& from) override;
   void withdraw(Endpoint& owner, Batch& batch) override;
 
-  /// Throws the error that ended the world, if one did. Call it when no rank runs any more.
-  void rethrow() const;
+  /// Throws the error that ended the world, if one did, or that messages are left which nobody
+  /// asked for. Call it when no rank runs any more.
+  void check_end() const;
 
  private:
   void end(int rank, std::exception_ptr error, bool provisional);

@@ -68,7 +68,7 @@ void ThreadWorld::run(int num_ranks, const std::function<void(RankContext&)>& ra
     start.count_down();
   }
   if (no_thread) throw Error(*no_thread);
-  carrier.rethrow();
+  carrier.check_end();
 }
 
 }  // namespace weft::comm
