@@ -1,6 +1,9 @@
 # External packages, and the two functions that declare a library and its tests.
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(MPI REQUIRED COMPONENTS C)
+# Without it mpi.h declares the C++ interface that MPI has dropped, and asks for its library.
+target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -1,3 +1,4 @@
+#include "apps/weft/bench_links.hpp"
 #include "apps/weft/commands.hpp"
 
 namespace weft::app {
@@ -6,6 +7,7 @@ void add_bench(CLI::App& app, Program& program) {
   CLI::App* bench = app.add_subcommand("bench", "Measurements, each beside its limit");
   bench->require_subcommand(1);
   add_bench_schedules(*bench, program);
+  add_bench_links(*bench, program);
 }
 
 }  // namespace weft::app

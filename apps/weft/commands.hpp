@@ -31,6 +31,8 @@ void add_explain(CLI::App& app, Program& program);
 void add_bench(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
+void add_bench(CLI::App& app, Program& program);
+void add_launch(CLI::App& app, Program& program);
 
 /// Declares `weft bench schedules` on the bench command.
 void add_bench_schedules(CLI::App& bench, Program& program);

@@ -9,6 +9,7 @@
 #include "apps/weft/commands.hpp"
 #include "apps/weft/parse_error.hpp"
 #include "weft/base/error.hpp"
+#include "weft/comm/world.hpp"
 
 namespace {
 
@@ -73,6 +74,7 @@ int main(int argc, char** argv) {
   weft::app::add_simulate(app, program);
   weft::app::add_explain(app, program);
   weft::app::add_bench(app, program);
+  weft::app::add_launch(app, program);
   try {
     check_command(app, words);
     app.parse(take_option_words(words, program), argv);
@@ -82,6 +84,8 @@ int main(int argc, char** argv) {
     return app.exit(done);
   } catch (const CLI::ParseError& error) {
     return report(weft::app::parse_error(app, words, error), json);
+  } catch (const weft::comm::ReleasedError& error) {
+    return weft::exit_code(error.kind());  // the process where it happened reports it
   } catch (const weft::Error& error) {
     return report(error, json || program.json);
   } catch (const std::exception& error) {

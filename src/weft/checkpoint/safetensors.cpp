@@ -29,7 +29,10 @@ constexpr std::array kDTypes = {std::pair{DType::f32, "F32"}, std::pair{DType::i
                                 std::pair{DType::i64, "I64"}};
 
 const char* stored_name(DType dtype) {
-  return std::ranges::find(kDTypes, dtype, &decltype(kDTypes)::value_type::first)->second;
+  const auto* found = std::ranges::find(kDTypes, dtype, &decltype(kDTypes)::value_type::first);
+  check(found != kDTypes.end(), ErrorKind::internal, "a checkpoint stores no tensors of {}",
+        name(dtype));
+  return found->second;
 }
 
 DType dtype_at(const json& entry, const std::string& tensor) {

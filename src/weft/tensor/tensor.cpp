@@ -12,6 +12,12 @@ std::string_view name(DType dtype) {
       return "i32";
     case DType::i64:
       return "i64";
+    case DType::bf16:
+      return "bf16";
+    case DType::f16:
+      return "f16";
+    case DType::u8:
+      return "u8";
   }
   return "?";
 }

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "apps/weft/commands.hpp"
+
+namespace weft::app {
+
+/// Declares `weft bench links` below `bench`.
+void add_bench_links(CLI::App& bench, Program& program);
+
+}  // namespace weft::app

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <exception>
+
+#include "weft/comm/batch.hpp"
+#include "weft/comm/endpoint.hpp"
+#include "weft/comm/link_channel.hpp"
+
+namespace weft::comm {
+
+/// The sending end of a link: one out-buffer that a task writes and that is free again when the
+/// receiver has granted a slot and the tensor has left. Within a process the buffer is exchanged
+/// for the slot's empty one, so its address changes with every message; take `buffer()` anew each
+/// time. Used by one thread; the endpoint outlives it.
+class LinkSender {
+ public:
+  /// `peer` is the rank of the world that receives; `buffer_bytes` is equal on all buffers of the
+  /// channel.
+  LinkSender(Endpoint& endpoint, const LinkChannel& channel, int peer, int64_t buffer_bytes,
+             MemoryResource& resource = host_memory());
+  /// Waits until the last message has left.
+  ~LinkSender();
+  LinkSender(const LinkSender&) = delete;
+  LinkSender& operator=(const LinkSender&) = delete;
+
+  /// Whether the out-buffer may be written and sent.
+  bool is_free();
+  /// Blocks until is_free(). Throws Error{communication} as Endpoint::wait does.
+  void wait_free();
+
+  /// Room for a tensor in the out-buffer, which must be free. Throws Error{internal} when the
+  /// tensor is larger than the buffer.
+  TensorView buffer(DType dtype, const Shape& shape);
+
+  /// Sends the first bytes of the out-buffer, a tensor of that type and shape, as the message of
+  /// `microbatch` in the endpoint's step. Does not block; the out-buffer must be free.
+  void send(int64_t microbatch, DType dtype, const Shape& shape);
+
+ private:
+  Endpoint& endpoint_;
+  int peer_;
+  uint64_t channel_;
+  Buffer buffer_;
+  Batch batch_;
+  MessageHeader last_;
+  int64_t operation_ = -1;
+  int exceptions_ = std::uncaught_exceptions();
+};
+
+}  // namespace weft::comm
