@@ -58,7 +58,7 @@ std::vector<Family> families() {
     c.rotary.percent = 0.5;
     c.rotary.pairs = kernels::RotaryPairs::neighbours;
     c.rotary.base = 50.0;
-    c.rotary.position_scale = 0.5;
+    c.rotary.interpolation_factor = 2.0;
   });
   add("llama_qkv_bias_scaled_rope_tied", llama(), [](ModelConfig& c) {
     c.qkv_bias = true;
@@ -174,7 +174,8 @@ TEST(ModelConfigFields, EachChangesTheLoss) {
   expect_change("rotary.base", [](ModelConfig& c) { c.rotary.base = 500.0; });
   expect_change("rotary.pairs",
                 [](ModelConfig& c) { c.rotary.pairs = kernels::RotaryPairs::neighbours; });
-  expect_change("rotary.position_scale", [](ModelConfig& c) { c.rotary.position_scale = 0.5; });
+  expect_change("rotary.interpolation_factor",
+                [](ModelConfig& c) { c.rotary.interpolation_factor = 2.0; });
   expect_change("linear_bias", [](ModelConfig& c) { c.linear_bias = true; });
   expect_change("qkv_bias", [](ModelConfig& c) { c.qkv_bias = true; });
   expect_change("tied_embeddings", [](ModelConfig& c) { c.tied_embeddings = true; });

@@ -13,7 +13,7 @@ struct RotaryConfig {
   double percent = 1.0;   ///< --rotary-percent, part of each head that turns
   double base = 10000.0;  ///< --rotary-base
   kernels::RotaryPairs pairs = kernels::RotaryPairs::halves;  ///< --rotary-interleaved: neighbours
-  double position_scale = 1.0;         ///< 1 / --rotary-seq-len-interpolation-factor
+  double interpolation_factor = 1.0;   ///< --rotary-seq-len-interpolation-factor
   bool llama3_scaling = false;         ///< --use-rope-scaling
   double llama3_scaling_factor = 8.0;  ///< --rope-scaling-factor
 

@@ -24,7 +24,7 @@ RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions)
   float* cos = cos_PF_.span<float>().data();
   float* sin = sin_PF_.span<float>().data();
   for (int64_t position = 0; position < positions; ++position) {
-    const double scaled = static_cast<double>(position) * config.rotary.position_scale;
+    const double scaled = static_cast<double>(position) / config.rotary.interpolation_factor;
     for (const double frequency : frequencies) {
       *cos++ = static_cast<float>(std::cos(scaled * frequency));
       *sin++ = static_cast<float>(std::sin(scaled * frequency));
