@@ -101,13 +101,14 @@ void gelu_backward(benchmark::State& state) {
 
 void layer_norm(benchmark::State& state) {
   measure(state, 2, [](MemoryBench& m) {
-    layer_norm_forward(m.context, m.a, m.row, m.bias, 1e-5F, m.b, m.mean, m.rstd);
+    layer_norm_forward(m.context, m.a, m.row, m.bias, NormConstants{}, m.b, m.mean, m.rstd);
   });
 }
 
 void layer_norm_input_gradient(benchmark::State& state) {
   measure(state, 4, [](MemoryBench& m) {
-    layer_norm_backward_input(m.context, m.a, m.b, m.row, m.mean, m.rstd, true, m.c);
+    layer_norm_backward_input(m.context, m.a, m.b, m.row, NormConstants{}, m.mean, m.rstd, true,
+                              m.c);
   });
 }
 

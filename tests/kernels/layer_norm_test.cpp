@@ -14,6 +14,7 @@ namespace {
 using namespace weft::testing;  // NOLINT(google-build-using-namespace)
 
 constexpr float kEpsilon = 1e-5F;
+constexpr NormConstants kConstants{.epsilon = kEpsilon, .gamma_offset = 0.0F};
 
 /// One layer norm with everything that its kernels read.
 struct LayerNormCase {
@@ -24,7 +25,7 @@ struct LayerNormCase {
         beta(random_tensor({hidden}, 4)) {}
 
   /// y, mean, rstd, dx, dgamma, dbeta.
-  std::vector<Tensor> run() const {
+  std::vector<Tensor> run(const NormConstants& constants = kConstants) const {
     Stream stream;
     const int64_t tokens = x.shape()[0];
     const int64_t hidden = x.shape()[1];
@@ -37,8 +38,8 @@ struct LayerNormCase {
     r.push_back(filled_tensor(x.shape(), NAN));
     r.emplace_back(gamma.shape(), DType::f32);
     r.emplace_back(gamma.shape(), DType::f32);
-    layer_norm_forward(context, x, gamma, beta, kEpsilon, r[0], r[1], r[2]);
-    layer_norm_backward_input(context, dy, x, gamma, r[1], r[2], false, r[3]);
+    layer_norm_forward(context, x, gamma, beta, constants, r[0], r[1], r[2]);
+    layer_norm_backward_input(context, dy, x, gamma, constants, r[1], r[2], false, r[3]);
     layer_norm_backward_weight(context, dy, x, r[1], r[2], r[4], r[5]);
     return r;
   }
@@ -121,10 +122,21 @@ TEST(LayerNorm, AccumulateAddsToWhatIsThere) {
   const std::vector<Tensor> r = layer.run();
   Stream stream;
   Tensor dx = filled_tensor(layer.x.shape(), 5.0F);
-  layer_norm_backward_input({stream, {}}, layer.dy, layer.x, layer.gamma, r[1], r[2], true, dx);
+  layer_norm_backward_input({stream, {}}, layer.dy, layer.x, layer.gamma, kConstants, r[1], r[2],
+                            true, dx);
   std::vector<double> expected = to_double(r[3]);
   for (double& value : expected) value += 5.0;
   expect_tensor_near("dx", dx, expected);
+}
+
+TEST(LayerNorm, WeightsStoredMinusOneGiveTheSameNorm) {
+  LayerNormCase layer(9, 33);
+  const std::vector<Tensor> plain = layer.run();
+  for (float& gamma : layer.gamma.span<float>()) gamma -= 1.0F;
+  const std::vector<Tensor> shifted = layer.run({.epsilon = kEpsilon, .gamma_offset = 1.0F});
+  for (size_t i = 0; i < plain.size(); ++i) {
+    expect_tensor_near("result " + std::to_string(i), shifted[i], to_double(plain[i]));
+  }
 }
 
 TEST(LayerNorm, WeightGradientsAddToWhatIsThere) {

@@ -9,9 +9,10 @@
 namespace weft::model {
 namespace {
 
-class GeneratorTest : public ::testing::Test {
+class GeneratorTest : public ::testing::TestWithParam<const char*> {
  protected:
-  GeneratorTest() : tiny_(testing::load_vector("tiny_models")), parameters_(tiny_.parameters()) {}
+  GeneratorTest()
+      : tiny_(testing::load_vector("tiny_models"), GetParam()), parameters_(tiny_.parameters()) {}
 
   std::vector<int32_t> first_sample() const {
     const auto data = tiny_.microbatch(0);
@@ -24,7 +25,7 @@ class GeneratorTest : public ::testing::Test {
   ParameterSet parameters_;
 };
 
-TEST_F(GeneratorTest, CachedLogitsAreThoseOfTraining) {
+TEST_P(GeneratorTest, CachedLogitsAreThoseOfTraining) {
   ModelChunk chunk(stream_, tiny_.config, tiny_.shape, BackwardMode::fused, parameters_, {});
   Buffer memory(chunk.slot_bytes());
   Arena arena(memory.data(), memory.size_bytes());
@@ -50,7 +51,7 @@ TEST_F(GeneratorTest, CachedLogitsAreThoseOfTraining) {
   }
 }
 
-TEST_F(GeneratorTest, RefusesWhatTheModelCannotHold) {
+TEST_P(GeneratorTest, RefusesWhatTheModelCannotHold) {
   Generator generator(stream_, tiny_.config, parameters_);
   EXPECT_THROW(generator.append({}), Error);
   EXPECT_THROW(generator.append(std::vector<int32_t>{40}), Error);
@@ -59,6 +60,9 @@ TEST_F(GeneratorTest, RefusesWhatTheModelCannotHold) {
   generator.append(std::vector<int32_t>(12, 1));
   EXPECT_THROW(generator.append(std::vector<int32_t>{1}), Error);
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, GeneratorTest, ::testing::Values("gpt", "llama_like"),
+                         [](const auto& model) { return std::string(model.param); });
 
 }  // namespace
 }  // namespace weft::model

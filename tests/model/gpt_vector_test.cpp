@@ -1,7 +1,8 @@
-// vectors/tiny_models.json: a whole GPT against a float64 reference.
+// vectors/tiny_models.json: a whole GPT and a whole Llama against a float64 reference.
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "support/tiny_gpt.hpp"
 #include "support/vectors.hpp"
@@ -15,18 +16,20 @@ void expect_relative(double actual, double expected, const std::string& what) {
   EXPECT_NEAR(actual, expected, kTolerance * std::max(1.0, std::abs(expected))) << what;
 }
 
-class GptVector : public ::testing::TestWithParam<BackwardMode> {
+class GptVector : public ::testing::TestWithParam<std::tuple<const char*, BackwardMode>> {
  protected:
   GptVector()
-      : tiny_(testing::load_vector("tiny_models")),
+      : tiny_(testing::load_vector("tiny_models"), std::get<0>(GetParam())),
+        mode_(std::get<1>(GetParam())),
         parameters_(tiny_.parameters()),
-        chunk_(stream_, tiny_.config, tiny_.shape, GetParam(), parameters_, DropoutRates{}),
+        chunk_(stream_, tiny_.config, tiny_.shape, mode_, parameters_, DropoutRates{}),
         memory_(chunk_.slot_bytes()),
         arena_(memory_.data(), memory_.size_bytes()),
         slot_(chunk_.make_slot(arena_)) {}
 
   Stream stream_;
   testing::TinyGpt tiny_;
+  BackwardMode mode_;
   ParameterSet parameters_;
   ModelChunk chunk_;
   Buffer memory_;
@@ -76,7 +79,7 @@ TEST_P(GptVector, GradientsOfTwoMicrobatchesMatch) {
     const auto data = tiny_.microbatch(m);
     chunk_.forward(slot_, data.view());
     const double scale = 1.0 / static_cast<double>(tiny_.num_microbatches);
-    if (GetParam() == BackwardMode::split) {
+    if (mode_ == BackwardMode::split) {
       chunk_.backward_input(slot_, scale);
       chunk_.backward_weight(slot_);
     } else {
@@ -105,10 +108,14 @@ TEST_P(GptVector, GradientsOfTwoMicrobatchesMatch) {
   expect_relative(std::sqrt(total), step.at("grad_norm"), "gradient norm");
 }
 
-INSTANTIATE_TEST_SUITE_P(BackwardModes, GptVector,
-                         ::testing::Values(BackwardMode::fused, BackwardMode::split),
-                         [](const auto& mode) {
-                           return mode.param == BackwardMode::fused ? "Fused" : "Split";
+INSTANTIATE_TEST_SUITE_P(ModelsAndModes, GptVector,
+                         ::testing::Combine(::testing::Values("gpt", "llama_like"),
+                                            ::testing::Values(BackwardMode::fused,
+                                                              BackwardMode::split)),
+                         [](const auto& test) {
+                           const bool fused = std::get<1>(test.param) == BackwardMode::fused;
+                           return std::string(std::get<0>(test.param)) +
+                                  (fused ? "_fused" : "_split");
                          });
 
 }  // namespace

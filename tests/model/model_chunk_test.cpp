@@ -2,16 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 #include <optional>
 
-#include "support/microbatch_data.hpp"
+#include "support/model_run.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/model/gpt_parameters.hpp"
 
 namespace weft::model {
 namespace {
+
+using testing::ModelRun;
+using testing::same_bits;
 
 ModelConfig small_config() {
   ModelConfig config;
@@ -28,63 +30,10 @@ ModelConfig small_config() {
 constexpr MicrobatchShape kShape{.sequence = 33, .samples = 3};
 constexpr DropoutRates kDropout{.hidden = 0.2, .attention = 0.1, .seed = 7};
 
-/// A model with random weights and one slot, ready to run.
-struct ModelRun {
-  ModelRun(const ModelConfig& config, BackwardMode mode, const DropoutRates& rates)
-      : parameters(make_gpt_parameters(config)),
-        chunk(stream, config, kShape, mode, parameters, rates),
-        memory(chunk.slot_bytes()),
-        arena(memory.data(), memory.size_bytes()),
-        slot(chunk.make_slot(arena)) {
-    parameters.initialize(1234);
-    for (Parameter& parameter : parameters.all()) {
-      // Biases and norm parameters away from 0 and 1, so that each matters.
-      if (parameter.decays()) continue;
-      const auto values = parameter.value.span<float>();
-      for (size_t i = 0; i < values.size(); ++i) {
-        values[i] += 0.1F * std::sin(static_cast<float>(i) + parameter.init_mean);
-      }
-    }
-  }
-
-  double step(const testing::MicrobatchData& data) {
-    chunk.zero_gradients();
-    const LossSum loss = chunk.forward(slot, data.view());
-    if (chunk.mode() == BackwardMode::split) {
-      chunk.backward_input(slot, 1.0);
-      chunk.backward_weight(slot);
-    } else {
-      chunk.backward(slot, 1.0);
-    }
-    chunk.finalize_gradients();
-    return loss.mean();
-  }
-
-  std::vector<float> gradients() const {
-    std::vector<float> all;
-    for (const Parameter& parameter : parameters.all()) {
-      const auto grad = parameter.grad.span<float>();
-      all.insert(all.end(), grad.begin(), grad.end());
-    }
-    return all;
-  }
-
-  Stream stream;
-  ParameterSet parameters;
-  ModelChunk chunk;
-  Buffer memory;
-  Arena arena;
-  ActivationSlot slot;
-};
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
-
 TEST(ModelChunk, SplitBackwardHasTheBitsOfTheFusedOne) {
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 1);
-  ModelRun fused(small_config(), BackwardMode::fused, kDropout);
-  ModelRun split(small_config(), BackwardMode::split, kDropout);
+  ModelRun fused(small_config(), kShape, BackwardMode::fused, kDropout);
+  ModelRun split(small_config(), kShape, BackwardMode::split, kDropout);
   EXPECT_EQ(fused.step(data), split.step(data));
   EXPECT_TRUE(same_bits(fused.gradients(), split.gradients()));
   EXPECT_LT(fused.chunk.slot_bytes(), split.chunk.slot_bytes());
@@ -96,7 +45,7 @@ TEST(ModelChunk, BitsDoNotDependOnTheNumberOfThreads) {
   std::vector<float> gradients;
   for (const int threads : {1, 2, 4}) {
     kernels::set_num_threads(threads);
-    ModelRun run(small_config(), BackwardMode::fused, kDropout);
+    ModelRun run(small_config(), kShape, BackwardMode::fused, kDropout);
     const double this_loss = run.step(data);
     if (loss) {
       EXPECT_EQ(this_loss, *loss) << threads << " threads";
@@ -118,7 +67,7 @@ TEST(ModelChunk, DropoutFollowsTheSampleNotItsPlace) {
   swap_rows(swapped.tokens);
   swap_rows(swapped.labels);
   std::swap(swapped.sample_ids[0], swapped.sample_ids[2]);
-  ModelRun run(small_config(), BackwardMode::fused, kDropout);
+  ModelRun run(small_config(), kShape, BackwardMode::fused, kDropout);
   run.chunk.forward(run.slot, data.view());
   const auto before = run.slot.head.loss_T.span<float>();
   const std::vector<float> losses(before.begin(), before.end());
@@ -132,8 +81,8 @@ TEST(ModelChunk, DropoutFollowsTheSampleNotItsPlace) {
 
 TEST(ModelChunk, EvaluationUsesNoDropout) {
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 4);
-  ModelRun with(small_config(), BackwardMode::fused, kDropout);
-  ModelRun without(small_config(), BackwardMode::fused, DropoutRates{});
+  ModelRun with(small_config(), kShape, BackwardMode::fused, kDropout);
+  ModelRun without(small_config(), kShape, BackwardMode::fused, DropoutRates{});
   const double clean = without.chunk.forward(without.slot, data.view()).mean();
   EXPECT_EQ(with.chunk.evaluate(with.slot, data.view()).mean(), clean);
   EXPECT_NE(with.chunk.forward(with.slot, data.view()).mean(), clean);
@@ -143,7 +92,7 @@ TEST(ModelChunk, MaskedTokensChangeNeitherLossNorGradient) {
   auto data = testing::random_microbatch(kShape, small_config().vocab_size, 5);
   const size_t last = data.tokens.size() - 1;  // nothing attends to the last token of a sample
   data.loss_mask[last] = 0.0F;
-  ModelRun run(small_config(), BackwardMode::fused, DropoutRates{});
+  ModelRun run(small_config(), kShape, BackwardMode::fused, DropoutRates{});
   const double loss = run.step(data);
   const auto gradients = run.gradients();
   data.labels[last] = (data.labels[last] + 1) % small_config().vocab_size;
@@ -154,53 +103,24 @@ TEST(ModelChunk, MaskedTokensChangeNeitherLossNorGradient) {
   for (const float g : run.gradients()) ASSERT_EQ(g, 0.0F);
 }
 
-/// d loss / d parameter by central differences of the fp32 loss, for a few elements of every
-/// parameter.
-void expect_central_differences(const ModelConfig& config, const DropoutRates& rates) {
-  const auto data = testing::random_microbatch(kShape, config.vocab_size, 6);
-  ModelRun run(config, BackwardMode::fused, rates);
-  run.step(data);
-  for (Parameter& parameter : run.parameters.all()) {
-    const auto values = parameter.value.span<float>();
-    const auto grads = parameter.grad.span<float>();
-    float largest = 0.0F;
-    size_t at = 0;
-    for (size_t i = 0; i < grads.size(); ++i) {
-      if (std::abs(grads[i]) > largest) largest = std::abs(grads[i]), at = i;
-    }
-    for (const size_t i : {at, grads.size() / 2}) {
-      const float kept = values[i];
-      const float width = 5e-3F;
-      values[i] = kept + width;
-      const double above = run.chunk.forward(run.slot, data.view()).mean();
-      values[i] = kept - width;
-      const double below = run.chunk.forward(run.slot, data.view()).mean();
-      values[i] = kept;
-      const double difference = (above - below) / (2.0 * static_cast<double>(width));
-      EXPECT_NEAR(grads[i], difference, 0.02 * static_cast<double>(largest) + 2e-5)
-          << parameter.name << " element " << i;
-    }
-  }
-}
-
 TEST(ModelChunk, GradientsAreCentralDifferences) {
-  expect_central_differences(small_config(), kDropout);
+  testing::expect_central_differences(small_config(), kShape, kDropout);
 }
 
 TEST(ModelChunk, GradientsAreCentralDifferencesUntiedWithErfGelu) {
   ModelConfig config = small_config();
   config.tied_embeddings = false;
   config.activation = kernels::Activation::gelu_erf;
-  expect_central_differences(config, DropoutRates{});
+  testing::expect_central_differences(config, kShape, DropoutRates{});
 }
 
 TEST(ModelChunk, TiedEmbeddingGradientIsHeadPlusLookup) {
   // With an untied copy of the same table, the two gradients add up to the tied one.
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 8);
-  ModelRun tied(small_config(), BackwardMode::fused, DropoutRates{});
+  ModelRun tied(small_config(), kShape, BackwardMode::fused, DropoutRates{});
   ModelConfig untied_config = small_config();
   untied_config.tied_embeddings = false;
-  ModelRun untied(untied_config, BackwardMode::fused, DropoutRates{});
+  ModelRun untied(untied_config, kShape, BackwardMode::fused, DropoutRates{});
   const auto table = tied.parameters.at(kWordEmbeddings).value.span<float>();
   std::ranges::copy(table, untied.parameters.at(kOutputLayer).value.span<float>().begin());
   EXPECT_EQ(tied.step(data), untied.step(data));

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-// The two GELUs and their derivatives in fp64 (reference/megatron.md 4.2).
+// The activations of an MLP and their derivatives in fp64 (reference/megatron.md 4.2).
 
 namespace weft::reference {
 
@@ -20,6 +20,17 @@ inline double gelu_erf(double x) { return 0.5 * x * (1.0 + std::erf(x / std::sqr
 inline double gelu_erf_derivative(double x) {
   const double density = std::exp(-0.5 * x * x) / std::sqrt(2.0 * M_PI);
   return 0.5 * (1.0 + std::erf(x / std::sqrt(2.0))) + x * density;
+}
+
+inline double squared_relu(double x) { return x > 0.0 ? x * x : 0.0; }
+
+inline double squared_relu_derivative(double x) { return x > 0.0 ? 2.0 * x : 0.0; }
+
+inline double silu(double x) { return x / (1.0 + std::exp(-x)); }
+
+inline double silu_derivative(double x) {
+  const double sigmoid = 1.0 / (1.0 + std::exp(-x));
+  return sigmoid * (1.0 + x * (1.0 - sigmoid));
 }
 
 }  // namespace weft::reference

@@ -12,17 +12,29 @@
 
 namespace weft::testing {
 
-/// The GPT of vectors/tiny_models.json: its configuration, its weights and tokens by formula.
+/// A model of vectors/tiny_models.json, "gpt" or "llama_like": its configuration, its weights and
+/// tokens by formula.
 struct TinyGpt {
-  explicit TinyGpt(const nlohmann::json& vector) : json(vector.at("gpt")) {
+  explicit TinyGpt(const nlohmann::json& vector, const std::string& model = "gpt")
+      : json(vector.at(model)) {
     const nlohmann::json& c = json.at("config");
     config.num_layers = c.at("layers");
     config.hidden_size = c.at("hidden");
     config.ffn_hidden_size = c.at("ffn");
     config.num_attention_heads = c.at("heads");
+    config.num_query_groups = c.at("groups");
     config.kv_channels = c.at("head_dim");
     config.vocab_size = c.at("vocab");
     config.max_position_embeddings = c.at("max_pos");
+    config.norm_epsilon = c.at("eps");
+    config.linear_bias = config.qkv_bias = c.at("bias");
+    config.tied_embeddings = c.at("tied");
+    if (c.at("swiglu")) config.activation = kernels::Activation::swiglu;
+    if (c.at("norm") == "RMSNorm") config.normalization = model::Normalization::rms_norm;
+    if (c.at("pos") == "rope") {
+      config.position_embedding = model::PositionEmbedding::rope;
+      config.rotary.base = c.at("rotary_base");
+    }
     config.hidden_dropout = 0.0;
     config.attention_dropout = 0.0;
     shape = {.sequence = json.at("seq"), .samples = json.at("batch")};

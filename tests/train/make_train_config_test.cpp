@@ -119,6 +119,32 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
       {"--log-interval 0", "--log-interval is out of range"},
       {"--encoder-num-layers 2", "cannot have both num-layers and encoder-num-layers specified"},
       {"--world-size 2", "got world size 2, expected 1"},
+      {"--group-query-attention --num-query-groups 3",
+       "--num-query-groups does not divide the attention heads (got 3 groups of 4 heads"},
+      {"--group-query-attention --num-query-groups 0",
+       "--num-query-groups is out of range (got 0, expected at least 1)"},
+      {"--num-query-groups 2",
+       "--num-query-groups does nothing without --group-query-attention (got 2"},
+      {"--swiglu --squared-relu", "--squared-relu and --swiglu contradict each other"},
+      {"--position-embedding-type mrope", "got --position-embedding-type mrope, expected"},
+      {"--position-embedding-type relative", "got --position-embedding-type relative, expected"},
+      {"--no-position-embedding",
+       "--no-position-embedding is deprecated, use --position-embedding-type"},
+      {"--position-embedding-type rope --rotary-percent 0", "--rotary-percent is out of range"},
+      {"--position-embedding-type rope --rotary-percent nan", "--rotary-percent is out of range"},
+      {"--position-embedding-type rope --rotary-percent 0.4",
+       "--rotary-percent 0.4 of heads of 8 channels turns 3 of them (expected an even number)"},
+      {"--use-rotary-position-embeddings --kv-channels 5",
+       "--rotary-percent 1.0 of heads of 5 channels turns 5 of them"},
+      {"--position-embedding-type rope --rotary-base 0",
+       "--rotary-base is out of range (got 0, expected at least 1)"},
+      {"--position-embedding-type rope --rotary-seq-len-interpolation-factor 0",
+       "--rotary-seq-len-interpolation-factor is out of range"},
+      {"--position-embedding-type rope --use-rope-scaling --rope-scaling-factor 0",
+       "--rope-scaling-factor is out of range (got 0.0, expected more than 0)"},
+      {"--kv-channels 257", "the heads are too wide"},
+      {"--normalization BatchNorm", "got BatchNorm"},
+      {"--model gpt5", "--model has a wrong value (got gpt5"},
   };
   for (const auto& [extra, expected] : cases) {
     EXPECT_THAT(refusal_of(extra), HasSubstr(expected)) << extra;
@@ -190,7 +216,8 @@ TEST(OptionStatus, RefusedAndUnfinishedOptionsSayWhy) {
   EXPECT_THAT(refusal_of("--decoder-num-layers 2"),
               HasSubstr("weft does not take --decoder-num-layers: encoder-decoder models are not "
                         "supported (got 2, expected None); try --num-layers"));
-  EXPECT_THAT(refusal_of("--swiglu"), HasSubstr("weft does not do --swiglu yet"));
+  EXPECT_THAT(refusal_of("--multi-latent-attention"),
+              HasSubstr("weft does not do --multi-latent-attention yet"));
   EXPECT_THAT(refusal_of("--bf16"), HasSubstr("training is fp32 so far"));
   EXPECT_THAT(
       refusal_of("--batch-size 4"),

@@ -7,6 +7,7 @@ namespace weft::train {
 namespace {
 
 using Config = const TrainConfig&;
+using Positions = model::PositionEmbedding;
 
 template <typename T>
 std::string text(const T& value) {
@@ -62,6 +63,54 @@ std::vector<OptionEffect> model_effects() {
        [](Config c) { return c.tokenizer.vocab_file; }, "other.json"},
       {"Vocabulary", "merge_file", "--merge-file other.txt",
        [](Config c) { return c.tokenizer.merge_file; }, "other.txt"},
+  };
+}
+
+std::vector<OptionEffect> architecture_effects() {
+  return {
+      {"QueryGroups", "group_query_attention", "--group-query-attention --num-query-groups 2",
+       [](Config c) { return text(c.model.query_groups()); }, "2"},
+      {"QueryGroups", "num_query_groups", "--group-query-attention --num-query-groups 1",
+       [](Config c) { return text(c.model.query_groups()); }, "1"},
+      {"Positions", "position_embedding_type", "--position-embedding-type none",
+       [](Config c) { return text(c.model.position_embedding == Positions::none); }, "true"},
+      {"Positions", "position_embedding_type", "--position-embedding-type rope",
+       [](Config c) { return text(c.model.position_embedding == Positions::rope); }, "true"},
+      {"Positions", "use_rotary_position_embeddings", "--use-rotary-position-embeddings",
+       [](Config c) { return text(c.model.position_embedding == Positions::rope); }, "true"},
+      {"Rotary", "rotary_base", "--position-embedding-type rope --rotary-base 500",
+       [](Config c) { return text(c.model.rotary.base); }, "500"},
+      {"Rotary", "rotary_percent", "--position-embedding-type rope --rotary-percent 0.5",
+       [](Config c) { return text(c.model.rotary.percent); }, "0.5"},
+      {"Rotary", "rotary_interleaved", "--position-embedding-type rope --rotary-interleaved",
+       [](Config c) { return text(c.model.rotary.pairs == kernels::RotaryPairs::neighbours); },
+       "true"},
+      {"Rotary", "rotary_seq_len_interpolation_factor",
+       "--position-embedding-type rope --rotary-seq-len-interpolation-factor 4",
+       [](Config c) { return text(c.model.rotary.interpolation_factor); }, "4"},
+      {"Rotary", "use_rope_scaling", "--position-embedding-type rope --use-rope-scaling",
+       [](Config c) { return text(c.model.rotary.llama3_scaling); }, "true"},
+      {"Rotary", "rope_scaling_factor",
+       "--position-embedding-type rope --use-rope-scaling --rope-scaling-factor 32",
+       [](Config c) { return text(c.model.rotary.llama3_scaling_factor); }, "32"},
+      {"Norms", "normalization", "--normalization RMSNorm",
+       [](Config c) { return text(c.model.normalization == model::Normalization::rms_norm); },
+       "true"},
+      {"Norms", "apply_layernorm_1p", "--apply-layernorm-1p",
+       [](Config c) { return text(c.model.layernorm_1p); }, "true"},
+      {"Norms", "qk_layernorm", "--qk-layernorm",
+       [](Config c) { return text(c.model.qk_layernorm); }, "true"},
+      {"ModelVariants", "squared_relu", "--squared-relu",
+       [](Config c) { return text(c.model.activation == kernels::Activation::squared_relu); },
+       "true"},
+      {"ModelVariants", "swiglu", "--swiglu",
+       [](Config c) { return text(c.model.activation == kernels::Activation::swiglu); }, "true"},
+      {"Biases", "add_bias_linear", "--disable-bias-linear",
+       [](Config c) { return text(c.model.linear_bias) + " " + text(c.model.qkv_bias); },
+       "false false"},
+      {"Biases", "add_qkv_bias", "--disable-bias-linear --add-qkv-bias",
+       [](Config c) { return text(c.model.linear_bias) + " " + text(c.model.qkv_bias); },
+       "false true"},
   };
 }
 
@@ -197,7 +246,8 @@ std::vector<OptionEffect> loop_effects() {
 
 std::vector<OptionEffect> all_effects() {
   std::vector<OptionEffect> effects;
-  for (const auto& part : {model_effects(), optimizer_effects(), data_effects(), loop_effects()}) {
+  for (const auto& part : {model_effects(), architecture_effects(), optimizer_effects(),
+                           data_effects(), loop_effects()}) {
     effects.insert(effects.end(), part.begin(), part.end());
   }
   return effects;

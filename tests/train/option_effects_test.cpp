@@ -58,6 +58,11 @@ void check_effects(const std::string& test) {
 
 TEST(OptionEffects, ModelSizes) { check_effects("ModelSizes"); }
 TEST(OptionEffects, ModelVariants) { check_effects("ModelVariants"); }
+TEST(OptionEffects, QueryGroups) { check_effects("QueryGroups"); }
+TEST(OptionEffects, Positions) { check_effects("Positions"); }
+TEST(OptionEffects, Rotary) { check_effects("Rotary"); }
+TEST(OptionEffects, Norms) { check_effects("Norms"); }
+TEST(OptionEffects, Biases) { check_effects("Biases"); }
 TEST(OptionEffects, Dropout) { check_effects("Dropout"); }
 TEST(OptionEffects, Seed) { check_effects("Seed"); }
 TEST(OptionEffects, Vocabulary) { check_effects("Vocabulary"); }
@@ -89,9 +94,23 @@ TEST(OptionEffects, WorldSize) {
   }
 }
 
+// As in Megatron the older flag says what rotary positions say anyway, and is wrong without them.
+TEST(OptionEffects, NoPositionTable) {
+  EXPECT_NO_THROW(config_with("--no-position-embedding --position-embedding-type rope"));
+  try {
+    config_with("--no-position-embedding");
+    FAIL() << "a model without positions was built from a deprecated flag";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "--no-position-embedding is deprecated, use --position-embedding-type");
+    EXPECT_EQ(error.hint(), "--position-embedding-type none");
+  }
+}
+
 TEST(OptionEffects, EveryActingOptionIsInItsTest) {
   std::set<std::pair<std::string, std::string>> covered = {
-      {"OptionEffects.WorldSize", "world_size"}};
+      {"OptionEffects.WorldSize", "world_size"},
+      {"OptionEffects.NoPositionTable", "add_position_embedding"}};
   for (const OptionEffect& effect : option_effects()) {
     covered.emplace("OptionEffects." + effect.test, effect.option);
   }

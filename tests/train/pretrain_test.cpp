@@ -7,6 +7,7 @@
 #include "train/training_run.hpp"
 #include "weft/base/error.hpp"
 #include "weft/checkpoint/train_state.hpp"
+#include "weft/train/console_lines.hpp"
 #include "weft/train/text_generator.hpp"
 
 namespace weft::train {
@@ -14,6 +15,7 @@ namespace {
 
 using testing::run_pretrain;
 using testing::RunOutput;
+using testing::small_llama_run;
 using testing::small_run;
 using testing::TempDir;
 
@@ -67,6 +69,31 @@ TEST(Pretrain, AResumedRunEqualsTheUninterruptedOne) {
   const RunOutput resumed = run_pretrain(config);
   EXPECT_TRUE(resumed.printed("successfully loaded checkpoint from " + config.load));
   EXPECT_EQ(resumed.numbers(4), whole);
+}
+
+TEST(Pretrain, ALlamaTrainsResumesAndGenerates) {
+  const TempDir dir;
+  TrainConfig config = small_llama_run();
+  const RunOutput whole = run_pretrain(config);
+  EXPECT_LT(whole.metrics[6].at("lm_loss"), whole.metrics[0].at("lm_loss"));
+  model::ModelConfig built = config.model;
+  built.vocab_size = 4096;
+  EXPECT_TRUE(whole.printed(parameter_count_line(0, 0, built.num_parameters())));
+  config.threads_per_rank = 3;
+  EXPECT_EQ(run_pretrain(config).numbers(), whole.numbers());
+
+  config.save = (dir / "model").string();
+  config.save_interval = 3;
+  config.exit_interval = 3;
+  run_pretrain(config);
+  config.load = config.save;
+  config.exit_interval.reset();
+  EXPECT_EQ(run_pretrain(config).numbers(4), whole.numbers(4));
+
+  const TextGenerator generator(config.save, "", "");
+  const GeneratedText text = generator.generate("5 6 7", 1000, {.temperature = 0.0}, {});
+  EXPECT_EQ(text.text, generator.generate("5 6 7", 1000, {.temperature = 0.0}, {}).text);
+  EXPECT_FALSE(text.tokens.empty());
 }
 
 TEST(Pretrain, PrintsMegatronsLines) {

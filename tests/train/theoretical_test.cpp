@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/vectors.hpp"
-#include "weft/model/model_config.hpp"
+#include "weft/train/theoretical_inputs.hpp"
 
 namespace weft::train {
 namespace {
@@ -128,30 +128,54 @@ TEST(Theoretical, StageParametersAreThoseOfTheVector) {
   EXPECT_EQ(layouts, 6U);
 }
 
-// The model's own count and the formula agree, tied and untied.
+/// A small GPT; its vocabulary is known.
+TrainConfig small_model() {
+  TrainConfig config;
+  config.model.num_layers = 3;
+  config.model.hidden_size = 24;
+  config.model.ffn_hidden_size = 80;
+  config.model.num_attention_heads = 4;
+  config.model.kv_channels = 6;
+  config.model.vocab_size = 128;
+  config.model.max_position_embeddings = 16;
+  return config;
+}
+
+void make_llama(model::ModelConfig& model) {
+  model.num_query_groups = 2;
+  model.normalization = model::Normalization::rms_norm;
+  model.activation = kernels::Activation::swiglu;
+  model.position_embedding = model::PositionEmbedding::rope;
+  model.linear_bias = model.qkv_bias = false;
+}
+
+// The model's own count and the formula agree for every family, tied and untied.
 TEST(Theoretical, SingleStageCountIsTheModelsOwn) {
-  for (const bool tied : {true, false}) {
-    model::ModelConfig config;
-    config.num_layers = 3;
-    config.hidden_size = 24;
-    config.ffn_hidden_size = 80;
-    config.num_attention_heads = 4;
-    config.kv_channels = 6;
-    config.vocab_size = 128;
-    config.max_position_embeddings = 16;
-    config.tied_embeddings = tied;
-    TheoreticalModel model;
-    model.num_layers = 3;
-    model.hidden_size = 24;
-    model.ffn_hidden_size = 80;
-    model.num_attention_heads = 4;
-    model.num_query_groups = 4;
-    model.kv_channels = 6;
-    model.padded_vocab_size = 128;
-    model.max_position_embeddings = 16;
-    model.tied_embeddings = tied;
-    EXPECT_EQ(stage_parameters(model, 1, 1).single_stage, config.num_parameters());
+  for (const bool llama : {false, true}) {
+    for (const int variant : {0, 1, 2, 3}) {
+      TrainConfig config = small_model();
+      if (llama) make_llama(config.model);
+      config.model.tied_embeddings = variant % 2 == 0;
+      config.model.qk_layernorm = variant >= 2;
+      if (variant == 3) config.model.qkv_bias = true;
+      EXPECT_EQ(stage_parameters(theoretical_model(config), 1, 1).single_stage,
+                config.model.num_parameters())
+          << "llama " << llama << " variant " << variant;
+    }
   }
+}
+
+// reference/megatron.md 8.5: the gate adds half of the MLP, groups shrink keys and values.
+TEST(Theoretical, FlopsCountGatesAndGroups) {
+  TrainConfig config = small_model();
+  const double gpt = flops_per_iteration(theoretical_model(config), 16, 2);
+  make_llama(config.model);
+  const double llama = flops_per_iteration(theoretical_model(config), 16, 2);
+  const double tokens = 32.0;
+  const double layers_and_h = 12.0 * 3.0 * 24.0;
+  const double gate = tokens * layers_and_h * 80.0 * 0.5;
+  const double groups = tokens * layers_and_h * 24.0 * -0.5;
+  EXPECT_DOUBLE_EQ(llama - gpt, gate + groups);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// vectors/tiny_models.json: four AdamW steps of a whole GPT against a float64 reference.
+// vectors/tiny_models.json: four AdamW steps of a whole GPT and a whole Llama against a float64
+// reference.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -29,8 +30,7 @@ class TinySource final : public pipeline::MicrobatchSource {
   std::vector<testing::MicrobatchData> data_;
 };
 
-TEST(TinyModels, FourAdamWStepsOfTheGpt) {
-  const testing::TinyGpt tiny(testing::load_vector("tiny_models"));
+void expect_four_steps(const testing::TinyGpt& tiny) {
   Stream stream;
   model::ParameterSet parameters = tiny.parameters();
   model::ModelChunk chunk(stream, tiny.config, tiny.shape, model::BackwardMode::fused, parameters,
@@ -71,6 +71,14 @@ TEST(TinyModels, FourAdamWStepsOfTheGpt) {
       }
     }
   }
+}
+
+TEST(TinyModels, FourAdamWStepsOfTheGpt) {
+  expect_four_steps(testing::TinyGpt(testing::load_vector("tiny_models"), "gpt"));
+}
+
+TEST(TinyModels, FourAdamWStepsOfTheLlama) {
+  expect_four_steps(testing::TinyGpt(testing::load_vector("tiny_models"), "llama_like"));
 }
 
 }  // namespace

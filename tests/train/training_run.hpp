@@ -42,6 +42,19 @@ inline train::TrainConfig small_run() {
   return config;
 }
 
+/// The same run with everything that makes a Llama, and norms over heads.
+inline train::TrainConfig small_llama_run() {
+  train::TrainConfig config = small_run();
+  config.model.num_query_groups = 2;
+  config.model.normalization = model::Normalization::rms_norm;
+  config.model.qk_layernorm = true;
+  config.model.activation = kernels::Activation::swiglu;
+  config.model.position_embedding = model::PositionEmbedding::rope;
+  config.model.linear_bias = config.model.qkv_bias = false;
+  config.model.tied_embeddings = false;
+  return config;
+}
+
 /// What a run printed and recorded.
 struct RunOutput {
   std::vector<std::string> lines;

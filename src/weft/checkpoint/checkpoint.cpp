@@ -49,13 +49,16 @@ void write_targets(const fs::path& path, const std::vector<Target>& targets) {
 
 /// The flags that decide whether a tensor exists and what its shape is.
 std::string hint_for(std::string_view tensor) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kFlags = {{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kFlags = {{
       {"word_embeddings", "--hidden-size and the tokenizer's files"},
-      {"position_embeddings", "--max-position-embeddings and --hidden-size"},
+      {"position_embeddings",
+       "--position-embedding-type, --max-position-embeddings and --hidden-size"},
       {"output_layer", "--untie-embeddings-and-output-weights and --hidden-size"},
-      {"linear_qkv", "--num-layers, --hidden-size and --num-attention-heads"},
+      {"linear_qkv", "--num-layers, --hidden-size, --num-attention-heads and --num-query-groups"},
       {"linear_proj", "--num-layers, --hidden-size and --num-attention-heads"},
-      {"linear_fc", "--num-layers, --hidden-size and --ffn-hidden-size"},
+      {"linear_fc", "--num-layers, --hidden-size, --ffn-hidden-size and --swiglu"},
+      {"q_layernorm", "--qk-layernorm"},
+      {"k_layernorm", "--qk-layernorm"},
   }};
   std::string_view flags = "--num-layers and --hidden-size";
   for (const auto& [part, deciding] : kFlags) {

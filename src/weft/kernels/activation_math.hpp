@@ -42,4 +42,34 @@ struct GeluErf {
   static constexpr float kDensity = 0.39894228F;  // 1 / sqrt(2 pi)
 };
 
+/// max(x, 0)^2.
+struct SquaredRelu {
+  WEFT_HOST_DEVICE static float forward(float x) { return positive(x) * positive(x); }
+  WEFT_HOST_DEVICE static float derivative(float x) { return 2.0F * positive(x); }
+
+ private:
+  /// max(x, 0) in which NaN stays NaN.
+  WEFT_HOST_DEVICE static float positive(float x) { return x < 0.0F ? 0.0F : x; }
+};
+
+/// Gated SiLU: silu(gate) * up with silu(x) = x sigmoid(x).
+struct SwiGlu {
+  WEFT_HOST_DEVICE static float forward(float gate, float up) {
+    return bounded(gate) * math::sigmoid(gate) * up;
+  }
+  /// d forward / d gate: (s + x s (1 - s)) up.
+  WEFT_HOST_DEVICE static float gate_derivative(float gate, float up) {
+    const float s = math::sigmoid(gate);
+    return (s + bounded(gate) * s * (1.0F - s)) * up;
+  }
+  /// d forward / d up.
+  WEFT_HOST_DEVICE static float up_derivative(float gate) {
+    return bounded(gate) * math::sigmoid(gate);
+  }
+
+ private:
+  /// Below -128 silu is 0; the bound keeps a huge |x| from beating a sigmoid that is not quite 0.
+  WEFT_HOST_DEVICE static float bounded(float x) { return x < -128.0F ? -128.0F : x; }
+};
+
 }  // namespace weft::kernels

@@ -1,22 +1,24 @@
 #pragma once
 
 #include "weft/kernels/context.hpp"
+#include "weft/kernels/norm_constants.hpp"
 #include "weft/tensor/tensor.hpp"
 
 namespace weft::kernels {
 
-/// y = (x - mean) * rstd * gamma + beta with mean and variance over each row, rstd = 1 / sqrt(var +
-/// epsilon) (reference/megatron.md 4.2). Statistics in fp32 in 16 fixed lanes. Writes mean_T and
-/// rstd_T, which backward needs.
+/// y = (x - mean) * rstd * (gamma + gamma_offset) + beta with mean and variance over each row, rstd
+/// = 1 / sqrt(var + epsilon) (reference/megatron.md 4.2). Statistics in fp32 in 16 fixed lanes.
+/// Writes mean_T and rstd_T, which backward needs.
 void layer_norm_forward(const Context& context, ConstTensorView x_TH, ConstTensorView gamma_H,
-                        ConstTensorView beta_H, float epsilon, TensorView y_TH, TensorView mean_T,
-                        TensorView rstd_T);
+                        ConstTensorView beta_H, const NormConstants& constants, TensorView y_TH,
+                        TensorView mean_T, TensorView rstd_T);
 
 /// dx_TH = (accumulate ? dx_TH : 0) + gradient of the norm's input. `accumulate` joins the residual
 /// branch without another pass.
 void layer_norm_backward_input(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
-                               ConstTensorView gamma_H, ConstTensorView mean_T,
-                               ConstTensorView rstd_T, bool accumulate, TensorView dx_TH);
+                               ConstTensorView gamma_H, const NormConstants& constants,
+                               ConstTensorView mean_T, ConstTensorView rstd_T, bool accumulate,
+                               TensorView dx_TH);
 
 /// dgamma_H += sum over rows of dy * xhat; dbeta_H += sum over rows of dy. Needs
 /// layer_norm_backward_weight_workspace(T, H) bytes of workspace.

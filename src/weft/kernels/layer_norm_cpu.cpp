@@ -8,8 +8,8 @@
 namespace weft::kernels {
 
 void layer_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstTensorView gamma_H,
-                        ConstTensorView beta_H, float epsilon, TensorView y_TH, TensorView mean_T,
-                        TensorView rstd_T) {
+                        ConstTensorView beta_H, const NormConstants& constants, TensorView y_TH,
+                        TensorView mean_T, TensorView rstd_T) {
   const int64_t hidden = x_TH.shape().last();
   const int64_t tokens = x_TH.shape().num_rows();
   check_size("gamma_H", gamma_H, hidden);
@@ -24,6 +24,8 @@ void layer_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstT
   float* __restrict means = mean_T.data<float>();
   float* __restrict rstds = rstd_T.data<float>();
   const float size = static_cast<float>(hidden);
+  const float epsilon = constants.epsilon;
+  const float offset = constants.gamma_offset;
   parallel_pieces(tokens, rows_per_piece(hidden), [=](int64_t begin, int64_t end) {
     for (int64_t token = begin; token < end; ++token) {
       const float* row = x + token * hidden;
@@ -37,7 +39,8 @@ void layer_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstT
       const LayerNormRow stats{mean, reciprocal_deviation(variance, epsilon)};
       float* out = y + token * hidden;
 #pragma GCC ivdep
-      for (int64_t i = 0; i < hidden; ++i) out[i] = stats.output(row[i], gamma[i], beta[i]);
+      for (int64_t i = 0; i < hidden; ++i)
+        out[i] = stats.output(row[i], gamma[i] + offset, beta[i]);
       means[token] = stats.mean;
       rstds[token] = stats.rstd;
     }
@@ -46,8 +49,8 @@ void layer_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstT
 
 void layer_norm_backward_input(const Context& /*context*/, ConstTensorView dy_TH,
                                ConstTensorView x_TH, ConstTensorView gamma_H,
-                               ConstTensorView mean_T, ConstTensorView rstd_T, bool accumulate,
-                               TensorView dx_TH) {
+                               const NormConstants& constants, ConstTensorView mean_T,
+                               ConstTensorView rstd_T, bool accumulate, TensorView dx_TH) {
   const int64_t hidden = x_TH.shape().last();
   const int64_t tokens = x_TH.shape().num_rows();
   check_size("dy_TH", dy_TH, tokens * hidden);
@@ -62,6 +65,7 @@ void layer_norm_backward_input(const Context& /*context*/, ConstTensorView dy_TH
   const float* __restrict rstds = rstd_T.data<float>();
   float* dx_all = dx_TH.data<float>();
   const float size = static_cast<float>(hidden);
+  const float offset = constants.gamma_offset;
   parallel_pieces(tokens, rows_per_piece(hidden), [=](int64_t begin, int64_t end) {
     for (int64_t token = begin; token < end; ++token) {
       const float* dy = dy_all + token * hidden;
@@ -69,20 +73,21 @@ void layer_norm_backward_input(const Context& /*context*/, ConstTensorView dy_TH
       float* dx = dx_all + token * hidden;
       const LayerNormRow stats{means[token], rstds[token]};
       const float mean_g =
-          lane_sum<float>(hidden, [=](int64_t i) { return dy[i] * gamma[i]; }) / size;
+          lane_sum<float>(hidden, [=](int64_t i) { return dy[i] * (gamma[i] + offset); }) / size;
       const float mean_g_xhat =
-          lane_sum<float>(hidden,
-                          [=](int64_t i) { return dy[i] * gamma[i] * stats.normalized(x[i]); }) /
+          lane_sum<float>(
+              hidden,
+              [=](int64_t i) { return dy[i] * (gamma[i] + offset) * stats.normalized(x[i]); }) /
           size;
       if (accumulate) {
 #pragma GCC ivdep
         for (int64_t i = 0; i < hidden; ++i) {
-          dx[i] += stats.input_gradient(x[i], dy[i] * gamma[i], mean_g, mean_g_xhat);
+          dx[i] += stats.input_gradient(x[i], dy[i] * (gamma[i] + offset), mean_g, mean_g_xhat);
         }
       } else {
 #pragma GCC ivdep
         for (int64_t i = 0; i < hidden; ++i) {
-          dx[i] = stats.input_gradient(x[i], dy[i] * gamma[i], mean_g, mean_g_xhat);
+          dx[i] = stats.input_gradient(x[i], dy[i] * (gamma[i] + offset), mean_g, mean_g_xhat);
         }
       }
     }

@@ -5,17 +5,17 @@
 
 namespace weft::model {
 
-Embedding::Embedding(Parameter& word, Parameter& position, bool word_is_tied)
+Embedding::Embedding(Parameter& word, Parameter* position, bool word_is_tied)
     : word_(&word),
-      position_(&position),
+      position_(position),
       tied_(word_is_tied),
       lookup_grad_VH_(word_is_tied ? word.shape : Shape{0}, DType::f32) {}
 
 void Embedding::forward(const kernels::Context& context, ConstTensorView tokens_BS,
                         ConstTensorView positions_BS, const DropoutRates& rates,
                         std::span<const int64_t> sample_ids_B, TensorView x_SBH) const {
-  kernels::embedding_forward(context, word_->value, position_->value, tokens_BS, positions_BS,
-                             x_SBH);
+  const ConstTensorView table_PH = position_ == nullptr ? ConstTensorView() : position_->value;
+  kernels::embedding_forward(context, word_->value, table_PH, tokens_BS, positions_BS, x_SBH);
   const kernels::Dropout dropout = rates.at(0, kernels::DropoutSite::embedding, sample_ids_B);
   if (dropout.active()) kernels::dropout_forward(context, dropout, x_SBH, x_SBH);
 }
@@ -30,6 +30,7 @@ void Embedding::backward_weight(const kernels::Context& context, ConstTensorView
                                 ConstTensorView positions_BS, ConstTensorView dx_SBH) {
   const TensorView word_grad_VH = tied_ ? lookup_grad_VH_.view() : word_->grad;
   kernels::embedding_backward(context, dx_SBH, tokens_BS, word_grad_VH);
+  if (position_ == nullptr) return;
   kernels::embedding_backward(context, dx_SBH, positions_BS, position_->grad);
 }
 

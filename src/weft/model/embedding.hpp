@@ -8,13 +8,14 @@
 
 namespace weft::model {
 
-/// Word plus learned position embedding, then dropout (reference/megatron.md 4.1).
+/// Word plus, where the model has one, learned position embedding, then dropout
+/// (reference/megatron.md 4.1).
 class Embedding {
  public:
-  /// The gradient of the word table's lookups is summed in a tensor of its own, apart from the
-  /// gradient that a tied output head adds to the same table; `finalize` joins them once per step
-  /// in a fixed order.
-  Embedding(Parameter& word, Parameter& position, bool word_is_tied);
+  /// `position` is null without a position table. The gradient of the word table's lookups is
+  /// summed in a tensor of its own, apart from the gradient that a tied output head adds to the
+  /// same table; `finalize` joins them once per step in a fixed order.
+  Embedding(Parameter& word, Parameter* position, bool word_is_tied);
 
   void forward(const kernels::Context& context, ConstTensorView tokens_BS,
                ConstTensorView positions_BS, const DropoutRates& rates,

@@ -8,13 +8,15 @@
 namespace weft::model {
 
 struct Generator::Pass {
-  Pass(Stream& stream, const ModelConfig& config, int64_t num_tokens, ParameterSet& parameters)
+  Pass(Stream& stream, const ModelConfig& config, int64_t num_tokens, ParameterSet& parameters,
+       const RotaryEmbedding& rotary)
       : shape{.sequence = num_tokens, .samples = 1},
-        embedding(parameters.at(kWordEmbeddings), parameters.at(kPositionEmbeddings), false),
+        embedding(parameters.at(kWordEmbeddings), parameters.find(kPositionEmbeddings), false),
         head(stream, config, {.sequence = 1, .samples = 1}, parameters),
         context{stream, {}} {
     for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-      layers.emplace_back(stream, config, shape, layer, parameters, nullptr);
+      layers.emplace_back(stream, config, shape, layer, parameters,
+                          TransformerLayer::Shared{.attention = nullptr, .rotary = &rotary});
     }
     Arena plan;
     lay_out(plan, config);
@@ -53,9 +55,11 @@ struct Generator::Pass {
 };
 
 Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& parameters)
-    : stream_(stream), config_(config), parameters_(parameters) {
-  const Shape cache_CGD{config.max_position_embeddings, config.num_attention_heads,
-                        config.kv_channels};
+    : stream_(stream),
+      config_(config),
+      parameters_(parameters),
+      rotary_(config, config.max_position_embeddings) {
+  const Shape cache_CGD{config.max_position_embeddings, config.query_groups(), config.kv_channels};
   const auto lay_out = [&](Arena& arena) {
     caches_.clear();
     for (int64_t layer = 0; layer < config.num_layers; ++layer) {
@@ -67,7 +71,7 @@ Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& pa
   cache_memory_ = Buffer(plan.used_bytes());
   Arena arena(cache_memory_.data(), cache_memory_.size_bytes());
   lay_out(arena);
-  single_token_ = std::make_unique<Pass>(stream_, config_, 1, parameters_);
+  single_token_ = std::make_unique<Pass>(stream_, config_, 1, parameters_, rotary_);
 }
 
 Generator::~Generator() = default;
@@ -80,7 +84,9 @@ std::span<const float> Generator::append(std::span<const int32_t> tokens) {
                    "the sequence would have {} tokens, the model has {} positions", length_ + count,
                    capacity());
   }
-  if (count > 1) prompt_ = std::make_unique<Pass>(stream_, config_, count, parameters_);
+  if (count > 1) {
+    prompt_ = std::make_unique<Pass>(stream_, config_, count, parameters_, rotary_);
+  }
   Pass& pass = count > 1 ? *prompt_ : *single_token_;
 
   const auto ids = pass.tokens_S.span<int64_t>();

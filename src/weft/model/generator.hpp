@@ -10,6 +10,7 @@
 #include "weft/model/model_config.hpp"
 #include "weft/model/output_head.hpp"
 #include "weft/model/parameter.hpp"
+#include "weft/model/rotary_embedding.hpp"
 #include "weft/model/transformer_layer.hpp"
 
 namespace weft::model {
@@ -24,7 +25,7 @@ class Generator {
 
   /// Appends `tokens` to the sequence and returns the logits [V] that follow the last one; they
   /// stay valid until the next call. Throws Error{usage} when the sequence would outgrow the
-  /// position table (--max-position-embeddings) or a token is not in the vocabulary.
+  /// positions of the model (--max-position-embeddings) or a token is not in the vocabulary.
   std::span<const float> append(std::span<const int32_t> tokens);
   /// Tokens in the sequence so far.
   int64_t length() const { return length_; }
@@ -37,6 +38,7 @@ class Generator {
   Stream& stream_;
   ModelConfig config_;
   ParameterSet& parameters_;
+  RotaryEmbedding rotary_;
   Buffer cache_memory_;
   std::vector<kernels::KeyValueCache> caches_;
   std::unique_ptr<Pass> single_token_;

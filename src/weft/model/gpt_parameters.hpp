@@ -15,9 +15,10 @@ inline constexpr const char* kWordEmbeddings = "embedding.word_embeddings.weight
 inline constexpr const char* kPositionEmbeddings = "embedding.position_embeddings.weight";
 inline constexpr const char* kOutputLayer = "output_layer.weight";
 
-/// The parameters of a GPT with their shapes and initial distributions (reference/megatron.md 4.2,
-/// 4.3): matrices N(0, std^2), attention projection and fc2 N(0, std^2 / 2L), norm weights 1,
-/// biases 0.
+/// The parameters of a GPT or Llama with their shapes and initial distributions
+/// (reference/megatron.md 4.2, 4.3): matrices N(0, std^2), attention projection and fc2 N(0, std^2
+/// / 2L), norm weights 1 (0 where they are stored minus one), biases 0. What a model lacks is not
+/// in the list: biases, the position table, an output matrix of its own.
 ParameterSet make_gpt_parameters(const ModelConfig& config);
 
 }  // namespace weft::model

@@ -14,17 +14,17 @@ kernels::AttentionSpec attention_spec(const ModelConfig& config, const Microbatc
   return {.sequence = shape.sequence,
           .microbatch = shape.samples,
           .heads = config.num_attention_heads,
-          .groups = config.num_attention_heads,
+          .groups = config.query_groups(),
           .head_dim = config.kv_channels};
 }
 
 std::vector<TransformerLayer> make_layers(Stream& stream, const ModelConfig& config,
                                           const MicrobatchShape& shape, ParameterSet& parameters,
-                                          const kernels::AttentionPlan& attention) {
+                                          const TransformerLayer::Shared& shared) {
   std::vector<TransformerLayer> layers;
   layers.reserve(static_cast<size_t>(config.num_layers));
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    layers.emplace_back(stream, config, shape, layer, parameters, &attention);
+    layers.emplace_back(stream, config, shape, layer, parameters, shared);
   }
   return layers;
 }
@@ -39,9 +39,11 @@ ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const Microbat
       parameters_(&parameters),
       rates_(rates),
       attention_(stream, attention_spec(config, shape)),
-      embedding_(parameters.at(kWordEmbeddings), parameters.at(kPositionEmbeddings),
+      rotary_(config, shape.sequence),
+      embedding_(parameters.at(kWordEmbeddings), parameters.find(kPositionEmbeddings),
                  config.tied_embeddings),
-      layers_(make_layers(stream, config, shape, parameters, attention_)),
+      layers_(make_layers(stream, config, shape, parameters,
+                          {.attention = &attention_, .rotary = &rotary_})),
       head_(stream, config, shape, parameters),
       context_{stream, {}} {
   Arena plan;

@@ -11,13 +11,14 @@
 #include "weft/model/model_config.hpp"
 #include "weft/model/output_head.hpp"
 #include "weft/model/parameter.hpp"
+#include "weft/model/rotary_embedding.hpp"
 #include "weft/model/transformer_layer.hpp"
 
 namespace weft::model {
 
-/// What one task runs: a whole GPT on one rank, with forward, backward_input (B), backward_weight
-/// (W) and both as one (D). All tensors of a microbatch live in an ActivationSlot; the chunk itself
-/// only holds plans, shared scratch and the lookup gradient of a tied embedding.
+/// What one task runs: a whole GPT or Llama on one rank, with forward, backward_input (B),
+/// backward_weight (W) and both as one (D). All tensors of a microbatch live in an ActivationSlot;
+/// the chunk itself only holds plans, shared scratch and the lookup gradient of a tied embedding.
 class ModelChunk {
  public:
   /// `parameters` (make_gpt_parameters of the same config) outlives the chunk. Make the chunk on
@@ -33,8 +34,10 @@ class ModelChunk {
   size_t slot_bytes() const { return slot_bytes(config_, shape_, mode_); }
   static size_t slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
                            BackwardMode mode);
-  /// Bytes of kernel workspace and shared scratch that the chunk owns.
-  size_t scratch_bytes() const { return scratch_.size_bytes() + workspace_.size_bytes(); }
+  /// Bytes of kernel workspace, shared scratch and rotary angles that the chunk owns.
+  size_t scratch_bytes() const {
+    return scratch_.size_bytes() + workspace_.size_bytes() + rotary_.size_bytes();
+  }
 
   /// Bytes of the lookup gradient of a tied embedding.
   size_t gradient_bytes() const { return embedding_.gradient_bytes(); }
@@ -81,6 +84,7 @@ class ModelChunk {
   ParameterSet* parameters_;
   DropoutRates rates_;
   kernels::AttentionPlan attention_;
+  RotaryEmbedding rotary_;
   Embedding embedding_;
   std::vector<TransformerLayer> layers_;
   OutputHead head_;

@@ -12,8 +12,7 @@ using kernels::Context;
 OutputHead::OutputHead(const Stream& stream, const ModelConfig& config,
                        const MicrobatchShape& shape, ParameterSet& parameters)
     : tokens_(shape.tokens()),
-      norm_(parameters.at("decoder.final_layernorm.weight"),
-            parameters.at("decoder.final_layernorm.bias"), config.norm_epsilon),
+      norm_(config, parameters, "decoder.final_layernorm"),
       logits_(stream, shape.tokens(),
               parameters.at(config.tied_embeddings ? kWordEmbeddings : kOutputLayer), nullptr,
               BiasPlace::skipped) {}
@@ -22,7 +21,7 @@ OutputHead::Activations OutputHead::plan_activations(Arena& arena, const ModelCo
                                                      const MicrobatchShape& shape) {
   const int64_t tokens = shape.tokens();
   Activations saved;
-  saved.norm = LayerNorm::plan(arena, tokens, config.hidden_size);
+  saved.norm = Norm::plan(arena, config, tokens, config.hidden_size);
   saved.logits_TV = arena.take({tokens, config.vocab_size});
   saved.max_T = arena.take({tokens});
   saved.sum_exp_T = arena.take({tokens});

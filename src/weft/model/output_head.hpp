@@ -1,9 +1,9 @@
 #pragma once
 
-#include "weft/model/layer_norm.hpp"
 #include "weft/model/linear.hpp"
 #include "weft/model/microbatch.hpp"
 #include "weft/model/model_config.hpp"
+#include "weft/model/norm.hpp"
 
 namespace weft::model {
 
@@ -12,7 +12,7 @@ namespace weft::model {
 class OutputHead {
  public:
   struct Activations {
-    LayerNorm::Activations norm;
+    Norm::Activations norm;
     TensorView logits_TV;  ///< overwritten by their gradient in backward_input
     TensorView max_T;
     TensorView sum_exp_T;
@@ -42,7 +42,7 @@ class OutputHead {
 
  private:
   int64_t tokens_;
-  LayerNorm norm_;
+  Norm norm_;
   Linear logits_;
 };
 

@@ -24,9 +24,14 @@ ParameterSet::ParameterSet(std::vector<Parameter> parameters) : parameters_(std:
   }
 }
 
-Parameter& ParameterSet::at(const std::string& name) {
+Parameter* ParameterSet::find(const std::string& name) {
   const auto found = std::ranges::find(parameters_, name, &Parameter::name);
-  check(found != parameters_.end(), ErrorKind::internal, "no parameter is called {}", name);
+  return found == parameters_.end() ? nullptr : &*found;
+}
+
+Parameter& ParameterSet::at(const std::string& name) {
+  Parameter* found = find(name);
+  check(found != nullptr, ErrorKind::internal, "no parameter is called {}", name);
   return *found;
 }
 

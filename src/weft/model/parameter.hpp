@@ -33,6 +33,8 @@ class ParameterSet {
 
   std::vector<Parameter>& all() { return parameters_; }
   const std::vector<Parameter>& all() const { return parameters_; }
+  /// Parameter of that name, or null.
+  Parameter* find(const std::string& name);
   /// Parameter of that name; throws Error{internal} when there is none.
   Parameter& at(const std::string& name);
   int64_t num_elements() const;

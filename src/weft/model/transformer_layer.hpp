@@ -1,36 +1,41 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "weft/kernels/attention.hpp"
-#include "weft/model/layer_norm.hpp"
 #include "weft/model/linear.hpp"
 #include "weft/model/microbatch.hpp"
 #include "weft/model/model_config.hpp"
+#include "weft/model/norm.hpp"
+#include "weft/model/qk_norm.hpp"
+#include "weft/model/rotary_embedding.hpp"
 #include "weft/tensor/arena.hpp"
 
-// Shape suffixes: T tokens of a microbatch in [S, B] order, H hidden, F feed-forward width, A =
-// heads * head size, Q = 3 A (queries, keys and values interleaved per head), B samples, N heads, S
-// sequence.
+// Shape suffixes: T tokens of a microbatch in [S, B] order, H hidden, F feed-forward width, G = F
+// or, with a gated activation, 2 F, A = heads * head size, Q features of queries, keys and values
+// (kernels::HeadLayout), B samples, N heads, S sequence.
 
 namespace weft::model {
 
-/// A pre-norm transformer layer of a GPT (reference/megatron.md 4.1):
+/// A pre-norm transformer layer of a GPT or Llama (reference/megatron.md 4.1):
 ///   middle = x + dropout(proj(attention(norm1(x))) + b)
 ///   output = middle + dropout(fc2(act(fc1(norm2(middle)))) + b)
+/// where attention starts with the norms over heads and the rotation that a model may have.
 /// Backward comes in two parts that can run apart: backward_input (B) and backward_weight (W).
 class TransformerLayer {
  public:
   /// What forward saves for both backward parts.
   struct Activations {
-    LayerNorm::Activations norm1;
-    TensorView qkv_TQ;
+    Norm::Activations norm1;
+    TensorView qkv_TQ;            ///< as attention reads it
+    QkNorm::Activations qk_norm;  ///< empty without QK norms
     TensorView attention_TA;
     TensorView lse_BNS;
     TensorView middle_TH;
-    LayerNorm::Activations norm2;
-    TensorView fc1_TF;
+    Norm::Activations norm2;
+    TensorView fc1_TG;
     TensorView act_TF;
     TensorView output_TH;
   };
@@ -38,10 +43,11 @@ class TransformerLayer {
   /// What backward_input saves for backward_weight: the output gradients of the parts with weights.
   struct Gradients {
     TensorView fc2_TH;
-    TensorView fc1_TF;
+    TensorView fc1_TG;
     TensorView norm2_TH;
     TensorView proj_TH;
     TensorView qkv_TQ;
+    QkNorm::HeadRows qk_norm;  ///< empty without QK norms
     TensorView norm1_TH;
   };
 
@@ -49,13 +55,20 @@ class TransformerLayer {
   struct Transient {
     TensorView branch_TH;
     TensorView d_attention_TA;
+    TensorView d_act_TF;       ///< gradient of a gated activation's output; empty without a gate
+    QkNorm::HeadRows qk_norm;  ///< empty without QK norms
   };
 
-  /// `layer` is 0-based; `attention` serves all layers of a chunk and may be null for a layer that
+  /// What the layers of a chunk share; both outlive them. `attention` may be null for a layer that
   /// only generates.
+  struct Shared {
+    const kernels::AttentionPlan* attention = nullptr;
+    const RotaryEmbedding* rotary = nullptr;
+  };
+
+  /// `layer` is 0-based.
   TransformerLayer(const Stream& stream, const ModelConfig& config, const MicrobatchShape& shape,
-                   int64_t layer, ParameterSet& parameters,
-                   const kernels::AttentionPlan* attention);
+                   int64_t layer, ParameterSet& parameters, const Shared& shared);
 
   static Activations plan_activations(Arena& arena, const ModelConfig& config,
                                       const MicrobatchShape& shape);
@@ -87,9 +100,11 @@ class TransformerLayer {
   size_t workspace_bytes() const;
 
  private:
-  /// norm1 and the qkv product: the part before attention that training and generation share.
-  void forward_qkv(const kernels::Context& context, ConstTensorView x_TH,
-                   const Activations& activations) const;
+  /// norm1, the qkv product, QK norms and rotation: the part before attention that training and
+  /// generation share. The first token stands at position `past`.
+  void forward_qkv(const kernels::Context& context, ConstTensorView x_TH, int64_t past,
+                   const Activations& activations, const Transient& transient) const;
+  TensorView by_position(TensorView qkv_TQ) const;
   /// Everything after attention.
   void forward_rest(const kernels::Context& context, ConstTensorView x_TH,
                     const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
@@ -98,11 +113,12 @@ class TransformerLayer {
   ModelConfig config_;
   MicrobatchShape shape_;
   int64_t number_;  ///< 1-based, as dropout masks are keyed
-  const kernels::AttentionPlan* attention_;
-  LayerNorm norm1_;
+  Shared shared_;
+  Norm norm1_;
   Linear qkv_;
+  std::optional<QkNorm> qk_norm_;
   Linear proj_;
-  LayerNorm norm2_;
+  Norm norm2_;
   Linear fc1_;
   Linear fc2_;
 };

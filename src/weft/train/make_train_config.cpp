@@ -13,6 +13,33 @@ namespace weft::train {
 
 namespace {
 
+kernels::Activation activation(const OptionValues& values) {
+  if (values.flag("swiglu")) return kernels::Activation::swiglu;
+  if (values.flag("squared_relu")) return kernels::Activation::squared_relu;
+  return values.flag("bias_gelu_fusion") ? kernels::Activation::gelu_tanh
+                                         : kernels::Activation::gelu_erf;
+}
+
+model::PositionEmbedding position_embedding(const OptionValues& values) {
+  const std::string type = values.text("position_embedding_type");
+  if (type == "rope") return model::PositionEmbedding::rope;
+  return type == "none" ? model::PositionEmbedding::none
+                        : model::PositionEmbedding::learned_absolute;
+}
+
+model::RotaryConfig rotary_config(const OptionValues& values) {
+  model::RotaryConfig rotary;
+  rotary.percent = values.real("rotary_percent");
+  rotary.base = values.real("rotary_base");
+  rotary.pairs = values.flag("rotary_interleaved") ? kernels::RotaryPairs::neighbours
+                                                   : kernels::RotaryPairs::halves;
+  rotary.interpolation_factor =
+      values.maybe_real("rotary_seq_len_interpolation_factor").value_or(1.0);
+  rotary.llama3_scaling = values.flag("use_rope_scaling");
+  rotary.llama3_scaling_factor = values.real("rope_scaling_factor");
+  return rotary;
+}
+
 model::ModelConfig model_config(const OptionValues& values) {
   model::ModelConfig model;
   model.num_layers = values.integer("num_layers");
@@ -22,8 +49,19 @@ model::ModelConfig model_config(const OptionValues& values) {
   model.kv_channels = values.integer("kv_channels");
   model.max_position_embeddings = values.integer("max_position_embeddings");
   model.norm_epsilon = static_cast<float>(values.real("norm_epsilon"));
-  model.activation = values.flag("bias_gelu_fusion") ? kernels::Activation::gelu_tanh
-                                                     : kernels::Activation::gelu_erf;
+  if (values.flag("group_query_attention")) {
+    model.num_query_groups = values.integer("num_query_groups");
+  }
+  model.normalization = values.text("normalization") == "RMSNorm"
+                            ? model::Normalization::rms_norm
+                            : model::Normalization::layer_norm;
+  model.layernorm_1p = values.flag("apply_layernorm_1p");
+  model.qk_layernorm = values.flag("qk_layernorm");
+  model.activation = activation(values);
+  model.position_embedding = position_embedding(values);
+  model.rotary = rotary_config(values);
+  model.linear_bias = values.flag("add_bias_linear");
+  model.qkv_bias = values.flag("add_qkv_bias");
   model.tied_embeddings = !values.flag("untie_embeddings_and_output_weights");
   model.hidden_dropout = values.real("hidden_dropout");
   model.attention_dropout = values.real("attention_dropout");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "weft/train/model_presets.hpp"
 #include "weft/train/option_file.hpp"
 #include "weft/train/option_table.hpp"
 
@@ -130,6 +131,7 @@ ParsedOptions parse_options(const OptionSources& sources) {
     OptionValue value = parse_words(*use.spec, use.words, problem);
     apply(parsed, *use.spec, std::move(value), problem, ValueSource::flag);
   }
+  apply_preset(parsed.values);
   return parsed;
 }
 

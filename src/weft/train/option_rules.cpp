@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "weft/train/model_rules.hpp"
 #include "weft/train/option_table.hpp"
 #include "weft/train/parallel_rules.hpp"
 
@@ -28,6 +29,7 @@ class Rules {
 
   std::vector<OptionProblem> check() {
     sizes();
+    append(check_model_kind(values_));
     ranks();
     batches();
     length();
@@ -42,6 +44,10 @@ class Rules {
  private:
   void add(std::string message, std::string hint) {
     problems_.push_back({std::move(message), std::move(hint)});
+  }
+
+  void append(std::vector<OptionProblem> problems) {
+    for (OptionProblem& problem : problems) problems_.push_back(std::move(problem));
   }
 
   void require(bool holds, std::string message, std::string hint) {
@@ -143,7 +149,7 @@ void Rules::sizes() {
 }
 
 void Rules::ranks() {
-  for (OptionProblem& problem : check_parallel(values_)) problems_.push_back(std::move(problem));
+  append(check_parallel(values_));
   if (!values_.given("world_size")) return;
   const int64_t world = values_.integer("world_size");
   require(world == 1,

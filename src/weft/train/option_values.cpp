@@ -21,6 +21,8 @@ std::string_view name(ValueSource source) {
   switch (source) {
     case ValueSource::defaults:
       return "default";
+    case ValueSource::preset:
+      return "preset";
     case ValueSource::config_file:
       return "config file";
     case ValueSource::environment:

@@ -149,17 +149,25 @@ StageParameters stage_parameters(const TheoreticalModel& model, int64_t tensor_p
                                  int64_t pipeline_parallel) {
   const int64_t h = model.hidden_size;
   const int64_t queries = model.num_attention_heads * model.kv_channels;
-  const int64_t keys_values = 2 * model.num_query_groups * model.kv_channels;
+  const int64_t qkv = queries + 2 * model.num_query_groups * model.kv_channels;
   const int64_t f = model.ffn_hidden_size;
   const int64_t f_in = model.swiglu ? 2 * f : f;
-  const int64_t split = (queries + keys_values) * (h + 1) + h * queries + f_in * (h + 1) + h * f;
-  const int64_t norms_and_biases = 4 * h + 2 * h;
+  // Rows of qkv and fc1, and columns of proj and fc2, are split over tensor ranks; a split
+  // product's bias is split with it. Norms and the other biases are on every rank.
+  int64_t split = (qkv + queries + f_in + f) * h;
+  int64_t whole =
+      (model.rms_norm ? 1 : 2) * (2 * h + (model.qk_layernorm ? 2 * model.kv_channels : 0));
+  if (model.qkv_bias) split += qkv;
+  if (model.linear_bias) {
+    split += f_in;
+    whole += 2 * h;
+  }
   const int64_t table = model.padded_vocab_size * h / tensor_parallel;
-  const int64_t positions = model.max_position_embeddings * h;
-  const int64_t final_norm = 2 * h;
+  const int64_t positions = model.learned_positions ? model.max_position_embeddings * h : 0;
+  const int64_t final_norm = (model.rms_norm ? 1 : 2) * h;
 
   StageParameters counts;
-  counts.layer = norms_and_biases + split / tensor_parallel;
+  counts.layer = whole + split / tensor_parallel;
   counts.middle_stage = counts.layer * (model.num_layers / pipeline_parallel);
   counts.first_stage = counts.middle_stage + table + positions;
   counts.last_stage = counts.middle_stage + table + final_norm;

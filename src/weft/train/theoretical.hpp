@@ -19,6 +19,11 @@ struct TheoreticalModel {
   int64_t padded_vocab_size = 0;
   bool tied_embeddings = true;
   bool swiglu = false;
+  bool learned_positions = true;  ///< the model has a position table
+  bool rms_norm = false;          ///< norms have no bias
+  bool qk_layernorm = false;      ///< norms over the heads of queries and keys
+  bool linear_bias = true;        ///< every product but the logits has a bias
+  bool qkv_bias = true;           ///< the product of queries, keys and values has one
   int64_t mtp_num_layers = 0;
 
   int64_t num_experts = 0;              ///< 0: all layers are dense
@@ -51,7 +56,7 @@ double flops_per_iteration(const TheoreticalModel& model, int64_t sequence_lengt
 std::vector<std::string> memory_report(const TheoreticalModel& model,
                                        const TheoreticalLayout& layout);
 
-/// Parameters on one tensor rank (reference/megatron.md 4.3); dense layers with biases.
+/// Parameters on one tensor rank (reference/megatron.md 4.3); dense layers.
 struct StageParameters {
   int64_t layer = 0;         ///< one layer
   int64_t middle_stage = 0;  ///< layers only

@@ -9,11 +9,17 @@ TheoreticalModel theoretical_model(const TrainConfig& config) {
   sizes.hidden_size = model.hidden_size;
   sizes.ffn_hidden_size = model.ffn_hidden_size;
   sizes.num_attention_heads = model.num_attention_heads;
-  sizes.num_query_groups = model.num_attention_heads;
+  sizes.num_query_groups = model.query_groups();
   sizes.kv_channels = model.kv_channels;
   sizes.max_position_embeddings = model.max_position_embeddings;
   sizes.padded_vocab_size = model.vocab_size;
   sizes.tied_embeddings = model.tied_embeddings;
+  sizes.swiglu = model.activation == kernels::Activation::swiglu;
+  sizes.learned_positions = model.position_embedding == model::PositionEmbedding::learned_absolute;
+  sizes.rms_norm = model.normalization == model::Normalization::rms_norm;
+  sizes.qk_layernorm = model.qk_layernorm;
+  sizes.linear_bias = model.linear_bias;
+  sizes.qkv_bias = model.qkv_bias;
   return sizes;
 }
 

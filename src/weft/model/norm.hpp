@@ -1,24 +1,33 @@
 #pragma once
 
 #include "weft/kernels/context.hpp"
+#include "weft/kernels/norm_constants.hpp"
+#include "weft/model/model_config.hpp"
 #include "weft/model/parameter.hpp"
 #include "weft/tensor/arena.hpp"
 
+// Shape suffixes: T rows (tokens, or heads of tokens), H width of a row.
+
 namespace weft::model {
 
-/// LayerNorm over the hidden dim, with what its backward passes need.
-class LayerNorm {
+/// LayerNorm or RMSNorm over the last dim, with what its backward passes need. An RMSNorm has
+/// neither a beta nor a mean.
+class Norm {
  public:
   /// Saved by forward.
   struct Activations {
     TensorView y_TH;
-    TensorView mean_T;
+    TensorView mean_T;  ///< empty for an RMSNorm
     TensorView rstd_T;
   };
 
-  LayerNorm(Parameter& gamma, Parameter& beta, float epsilon);
+  /// The norm whose parameters are `name`.weight and, for a LayerNorm, `name`.bias.
+  Norm(const ModelConfig& config, ParameterSet& parameters, const std::string& name);
 
-  static Activations plan(Arena& arena, int64_t tokens, int64_t hidden);
+  static Activations plan(Arena& arena, const ModelConfig& config, int64_t rows, int64_t width);
+  /// As plan, for a norm whose output lives in `y_TH`.
+  static Activations plan_statistics(Arena& arena, const ModelConfig& config, int64_t rows,
+                                     TensorView y_TH);
   void forward(const kernels::Context& context, ConstTensorView x_TH,
                const Activations& saved) const;
   /// dx_TH = gradient of the input; with `accumulate` it is added to what dx_TH holds, the gradient
@@ -28,12 +37,12 @@ class LayerNorm {
   /// Adds the gradients of gamma and beta.
   void backward_weight(const kernels::Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                        const Activations& saved) const;
-  size_t workspace_bytes(int64_t tokens) const;
+  size_t workspace_bytes(int64_t rows) const;
 
  private:
   Parameter* gamma_;
-  Parameter* beta_;
-  float epsilon_;
+  Parameter* beta_;  ///< null for an RMSNorm
+  kernels::NormConstants constants_;
 };
 
 }  // namespace weft::model

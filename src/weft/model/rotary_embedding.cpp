@@ -1,0 +1,58 @@
+#include "weft/model/rotary_embedding.hpp"
+
+#include <cmath>
+#include <vector>
+
+namespace weft::model {
+
+namespace {
+
+std::vector<double> frequencies_of(const ModelConfig& config) {
+  if (config.position_embedding != PositionEmbedding::rope) return {};
+  return config.rotary.frequencies(config.kv_channels);
+}
+
+}  // namespace
+
+RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions)
+    : layout_(config.head_layout()), pairs_(config.rotary.pairs) {
+  const std::vector<double> frequencies = frequencies_of(config);
+  frequencies_ = static_cast<int64_t>(frequencies.size());
+  if (frequencies_ == 0) return;
+  cos_PF_ = Tensor({positions, frequencies_}, DType::f32);
+  sin_PF_ = Tensor({positions, frequencies_}, DType::f32);
+  float* cos = cos_PF_.span<float>().data();
+  float* sin = sin_PF_.span<float>().data();
+  for (int64_t position = 0; position < positions; ++position) {
+    const double scaled = static_cast<double>(position) / config.rotary.interpolation_factor;
+    for (const double frequency : frequencies) {
+      *cos++ = static_cast<float>(std::cos(scaled * frequency));
+      *sin++ = static_cast<float>(std::sin(scaled * frequency));
+    }
+  }
+}
+
+size_t RotaryEmbedding::size_bytes() const {
+  return frequencies_ == 0 ? 0 : cos_PF_.view().size_bytes() + sin_PF_.view().size_bytes();
+}
+
+ConstTensorView RotaryEmbedding::rows(const Tensor& table_PF, int64_t first, int64_t count) const {
+  return {table_PF.view().data<float>() + first * frequencies_, DType::f32, {count, frequencies_}};
+}
+
+void RotaryEmbedding::forward(const kernels::Context& context, int64_t past,
+                              TensorView qkv_SBQ) const {
+  if (frequencies_ == 0) return;
+  const int64_t count = qkv_SBQ.shape()[0];
+  kernels::rotary_forward(context, layout_, pairs_, rows(cos_PF_, past, count),
+                          rows(sin_PF_, past, count), qkv_SBQ);
+}
+
+void RotaryEmbedding::backward(const kernels::Context& context, TensorView dqkv_SBQ) const {
+  if (frequencies_ == 0) return;
+  const int64_t count = dqkv_SBQ.shape()[0];
+  kernels::rotary_backward(context, layout_, pairs_, rows(cos_PF_, 0, count),
+                           rows(sin_PF_, 0, count), dqkv_SBQ);
+}
+
+}  // namespace weft::model
