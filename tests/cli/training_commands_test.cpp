@@ -138,7 +138,7 @@ TEST_F(TrainingCommands, BadInputEndsWithOneErrorAndItsExitCode) {
   std::filesystem::create_directories(path("damaged"));
   write_file(path("damaged/latest_checkpointed_iteration.txt"), "soon");
   expect_failure(pretrain("--load " + path("damaged")), 4, "latest_checkpointed_iteration.txt");
-  expect_failure(pretrain("--hidden-size 400000 --num-attention-heads 4"), 5, "MB");
+  expect_failure(pretrain("--hidden-size 400000 --num-attention-heads 4000"), 5, "MB");
   expect_failure("generate --load " + path("nothing"), 4, "no checkpoint");
 }
 
