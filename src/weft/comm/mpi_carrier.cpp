@@ -115,18 +115,18 @@ void MpiCarrier::flush() {
   }
 }
 
-// From here on nothing touches the memory of the ranks: only then may their waits end.
+// From here on nothing touches the memory of the ranks: no call back runs any more. Their waits end
+// first and withdraw their messages, which takes until stopped_ is set; the endpoint lives as long.
 void MpiCarrier::stop() {
   if (stopped_) return;
   session_->abandon();
-  std::exception_ptr error;
+  requests_->abandon();
+  if (endpoint_ != nullptr) endpoint_->release(failure());
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
-    error = failure_;
   }
   changed_.notify_all();
-  if (endpoint_ != nullptr) endpoint_->release(error);
 }
 
 std::exception_ptr MpiCarrier::failure() {

@@ -32,6 +32,9 @@ class MpiRequests {
 
   /// Lets MPI make progress and runs what is complete. Returns the number of completed requests.
   int poll();
+  /// Calls nothing back any more, not even for requests that the poll under way found completed:
+  /// the memory behind them may be gone.
+  void abandon() { abandoned_ = true; }
 
   /// Cancels the receives from any rank, for the end of the session.
   void cancel_receives();
@@ -51,6 +54,7 @@ class MpiRequests {
   std::vector<Active> active_;
   std::vector<int> indices_;
   std::vector<MPI_Status> statuses_;
+  bool abandoned_ = false;
 };
 
 }  // namespace weft::comm

@@ -68,6 +68,7 @@ void ring(RankContext& context, const Options& options) {
   receiver.begin_step(options.count);
   for (int i = 0; i < options.count; ++i) {
     context.world().all_reduce(data);
+    sender.wait_free();
     sender.send(i, DType::f32, {1024});
     receiver.wait(i);
     receiver.take(i, saved);
