@@ -1,0 +1,27 @@
+#include "comm/mpi_launcher.hpp"
+
+#include <fmt/format.h>
+
+namespace weft::comm::testing {
+
+bool has_mpirun() { return weft::testing::run_command("command -v mpirun").exit_code == 0; }
+
+std::string mpirun(int ranks, const std::string& options) {
+  return fmt::format(
+      "OMPI_MCA_btl_vader_single_copy_mechanism=none mpirun --allow-run-as-root --oversubscribe "
+      "--bind-to none {} -np {}",
+      options, ranks);
+}
+
+weft::testing::CommandResult run_processes(int ranks, const std::string& words,
+                                           const std::string& options) {
+  return weft::testing::run_command(
+      fmt::format("{} {} {}", mpirun(ranks, options), WEFT_COMM_PROGRAM, words));
+}
+
+weft::testing::CommandResult run_threads(int ranks, const std::string& words) {
+  return weft::testing::run_command(
+      fmt::format("{} --ranks {} {}", WEFT_COMM_PROGRAM, ranks, words));
+}
+
+}  // namespace weft::comm::testing
