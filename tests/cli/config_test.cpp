@@ -29,6 +29,18 @@ TEST(ConfigCommand, FileEnvironmentAndFlagsInThatOrder) {
   EXPECT_THAT(result.out, HasSubstr("\nparams_dtype = torch.float32  (derived)\n"));
 }
 
+TEST(ConfigCommand, PresetsFillWhatNothingElseSays) {
+  const auto result = weft("config show --model llama-160m --num-layers 2", "WEFT_ROTARY_BASE=500");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("num_layers = 2  (flag)\n"));
+  EXPECT_THAT(result.out, HasSubstr("\nhidden_size = 768  (preset)\n"));
+  EXPECT_THAT(result.out, HasSubstr("\nnormalization = RMSNorm  (preset)\n"));
+  EXPECT_THAT(result.out, HasSubstr("\nrotary_base = 500  (environment)\n"));
+  const auto unknown = weft("config show --model llama-7b");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("--model has a wrong value (got llama-7b"));
+}
+
 TEST(ConfigCommand, JsonHoldsTypedValues) {
   const auto result = weft(
       "config show --json --lr 6.0e-5 --data-path a --hidden-size 8 "
