@@ -119,6 +119,7 @@ void MpiCarrier::flush() {
 void MpiCarrier::stop() {
   if (stopped_) return;
   session_->abandon();
+  requests_->stop();
   std::exception_ptr error;
   {
     const std::lock_guard lock(mutex_);

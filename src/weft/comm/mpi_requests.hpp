@@ -33,6 +33,9 @@ class MpiRequests {
   /// Lets MPI make progress and runs what is complete. Returns the number of completed requests.
   int poll();
 
+  /// Nothing that completes from now on runs, not even what the poll() under way has found.
+  void stop() { stopped_ = true; }
+
   /// Cancels the receives from any rank, for the end of the session.
   void cancel_receives();
 
@@ -47,6 +50,7 @@ class MpiRequests {
 
   MPI_Comm comm_;
   int64_t max_message_bytes_;
+  bool stopped_ = false;
   std::vector<MPI_Request> requests_;
   std::vector<Active> active_;
   std::vector<int> indices_;
