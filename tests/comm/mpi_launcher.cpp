@@ -1,0 +1,24 @@
+#include "comm/mpi_launcher.hpp"
+
+#include <fmt/format.h>
+
+namespace weft::comm::testing {
+
+bool has_mpirun() { return weft::testing::run_command("command -v mpirun").exit_code == 0; }
+
+weft::testing::CommandResult run_processes(int ranks, const std::string& words,
+                                           const std::string& options) {
+  // Single-copy transfers between processes need rights that containers often lack, and without
+  // them Open MPI warns on stderr.
+  return weft::testing::run_command(
+      fmt::format("OMPI_MCA_btl_vader_single_copy_mechanism=none mpirun --allow-run-as-root "
+                  "--oversubscribe --bind-to none {} -np {} {} {}",
+                  options, ranks, WEFT_COMM_PROGRAM, words));
+}
+
+weft::testing::CommandResult run_threads(int ranks, const std::string& words) {
+  return weft::testing::run_command(
+      fmt::format("{} --ranks {} {}", WEFT_COMM_PROGRAM, ranks, words));
+}
+
+}  // namespace weft::comm::testing
