@@ -9,11 +9,8 @@ namespace weft::comm::testing {
 /// Whether ranks can be started as processes here.
 bool has_mpirun();
 
-/// The launcher's words for `ranks` processes on this machine. Single-copy transfers between
-/// processes need rights that containers often lack, and without them Open MPI warns on stderr.
-std::string mpirun(int ranks, const std::string& options = {});
-
-/// Runs the test program with `words` in `ranks` processes.
+/// Runs the test program with `words` in `ranks` processes of this machine; `options` are the
+/// launcher's.
 weft::testing::CommandResult run_processes(int ranks, const std::string& words,
                                            const std::string& options = {});
 

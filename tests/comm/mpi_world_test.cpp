@@ -1,6 +1,7 @@
 // Worlds of processes: the same bits as threads, and how they end when something goes wrong.
 #include "weft/comm/mpi_world.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>

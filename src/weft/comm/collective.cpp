@@ -1,5 +1,6 @@
 #include "weft/comm/collective.hpp"
 
+#include <cassert>
 #include <cstring>
 
 #include "weft/comm/reduce.hpp"
@@ -20,37 +21,37 @@ void copy(std::byte* to, const std::byte* from, int64_t bytes) {
 
 void CollectiveLane::run(const CollectiveCall& call) {
   const int64_t id = endpoint_.begin_operation(call.header);
+  try {
+    exchange(call);
+  } catch (...) {  // receives that are posted look at memory that the caller is about to free
+    endpoint_.cancel(batch_, call.header);
+    throw;
+  }
+  endpoint_.end_operation(id);
+}
+
+void CollectiveLane::exchange(const CollectiveCall& call) {
   switch (call.header.operation) {
     case Operation::all_reduce:
-      all_reduce(call);
-      break;
+      return all_reduce(call);
     case Operation::reduce_scatter:
-      reduce_scatter(call);
-      break;
+      return reduce_scatter(call);
     case Operation::all_gather:
-      all_gather(call);
-      break;
+      return all_gather(call);
     case Operation::broadcast:
-      broadcast(call);
-      break;
+      return broadcast(call);
     case Operation::all_to_all:
-      all_to_all(call);
-      break;
+      return all_to_all(call);
     case Operation::gather:
-      gather(call);
-      break;
+      return gather(call);
     case Operation::scatter:
-      scatter(call);
-      break;
+      return scatter(call);
     case Operation::barrier:
-      barrier(call);
-      break;
+      return barrier(call);
     case Operation::link:
     case Operation::leader_log:
       assert(false && "no collective");
-      break;
   }
-  endpoint_.end_operation(id);
 }
 
 template <typename Post>

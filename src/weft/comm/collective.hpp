@@ -38,6 +38,7 @@ class CollectiveLane {
   void run(const CollectiveCall& call);
 
  private:
+  void exchange(const CollectiveCall& call);
   void all_reduce(const CollectiveCall& call);
   void all_reduce_small(const CollectiveCall& call);
   void reduce_scatter(const CollectiveCall& call);

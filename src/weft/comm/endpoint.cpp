@@ -87,7 +87,14 @@ void Endpoint::send(Batch& batch, MessageHeader header, int to, const std::byte*
       return;
     }
   }
-  carry(std::move(message));
+  const size_t item = message.item;
+  const bool is_open = message.batch != nullptr;
+  try {
+    carry(std::move(message));
+  } catch (...) {  // nobody has the message: the batch must not wait for it
+    if (is_open) finish(batch, item);
+    throw;
+  }
 }
 
 void Endpoint::carry(OutgoingMessage message) { carrier_.carry(*this, std::move(message)); }
@@ -98,8 +105,9 @@ void Endpoint::receive(Batch& batch, PostedReceive receive) {
     const std::lock_guard lock(mutex_);
     if (failure_) std::rethrow_exception(failure_);
     receive.batch = &batch;
-    receive.item = batch.add(receive.expected.key.from, false);
+    receive.item = batch.items.size();
     message = mailbox_.post(receive);
+    batch.add(receive.expected.key.from, false);
   }
   if (message) match(receive, std::move(*message));
 }

@@ -94,6 +94,10 @@ class Endpoint {
   /// rest is waited for.
   void settle(Batch& batch, const MessageHeader& what) noexcept;
 
+  /// Takes a batch out of use after an exception kept it from being waited for: the world ends, if
+  /// it has not, and nothing touches the batch or its memory afterwards.
+  void cancel(Batch& batch, const MessageHeader& what) noexcept;
+
   /// Says that this rank fails while `what` is under way, for destructors that run because of an
   /// exception: the world ends, and the exception names the reason when it reaches the world.
   void abandon(const MessageHeader& what) noexcept;

@@ -83,6 +83,17 @@ void Endpoint::settle(Batch& batch, const MessageHeader& what) noexcept {
   }
 }
 
+void Endpoint::cancel(Batch& batch, const MessageHeader& what) noexcept {
+  if (locked([&] { return batch.pending == 0; })) return;
+  abandon(what);
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return failure_ != nullptr; });
+  }
+  withdraw(batch);
+  locked([&] { batch.clear(); });
+}
+
 void Endpoint::abandon(const MessageHeader& what) noexcept {
   try {
     carrier_.fail(*this,

@@ -120,7 +120,7 @@ void MpiCarrier::flush() {
 void MpiCarrier::stop() {
   if (stopped_) return;
   session_->abandon();
-  requests_->abandon();
+  requests_->stop();
   if (endpoint_ != nullptr) endpoint_->release(failure());
   {
     const std::lock_guard lock(mutex_);

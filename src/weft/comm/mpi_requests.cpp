@@ -120,7 +120,7 @@ int MpiRequests::poll() {
   requests_.resize(kept);
   active_.resize(kept);
   for (Completed& one : completed) {
-    if (abandoned_) break;
+    if (stopped_) break;
     if (one.active.done) one.active.done();
     if (one.active.heard) one.active.heard(one.from, one.bytes);
   }

@@ -32,9 +32,9 @@ class MpiRequests {
 
   /// Lets MPI make progress and runs what is complete. Returns the number of completed requests.
   int poll();
-  /// Calls nothing back any more, not even for requests that the poll under way found completed:
-  /// the memory behind them may be gone.
-  void abandon() { abandoned_ = true; }
+
+  /// Nothing that completes from now on runs, not even what the poll() under way has found.
+  void stop() { stopped_ = true; }
 
   /// Cancels the receives from any rank, for the end of the session.
   void cancel_receives();
@@ -50,11 +50,11 @@ class MpiRequests {
 
   MPI_Comm comm_;
   int64_t max_message_bytes_;
+  bool stopped_ = false;
   std::vector<MPI_Request> requests_;
   std::vector<Active> active_;
   std::vector<int> indices_;
   std::vector<MPI_Status> statuses_;
-  bool abandoned_ = false;
 };
 
 }  // namespace weft::comm
