@@ -128,11 +128,11 @@ HandOff measure_hand_off(comm::RankContext& context, comm::Communicator& two, in
                                     ++i;
                                   }) /
                       2.0;
-  pair.begin(2 * kSlots * (repetitions + 1));
+  pair.begin(int64_t{2} * kSlots * (repetitions + 1));
   two.barrier();
   i = 0;
   const double batch_us = median_time(repetitions, [&] {
-    for (int64_t k = 0; k < 2 * kSlots; ++k, ++i) {
+    for (int64_t k = 0; k < int64_t{2} * kSlots; ++k, ++i) {
       if (pair.is_first()) {
         pair.send(i);
       } else {
@@ -142,7 +142,7 @@ HandOff measure_hand_off(comm::RankContext& context, comm::Communicator& two, in
     // The reply that ends a batch is a message of the group, so that links flow one way.
     two.barrier();
   });
-  result.stream_gb_s = static_cast<double>(2 * kSlots * bytes) / batch_us * 1e-3;
+  result.stream_gb_s = static_cast<double>(int64_t{2} * kSlots * bytes) / batch_us * 1e-3;
   if (pair.is_first()) result.memcpy_gb_s = memcpy_gb_s(bytes, repetitions);
   two.barrier();
   return result;

@@ -58,9 +58,7 @@ std::optional<Operation> operation_named(std::string_view text) {
 void set(Fault& fault, std::string_view key, std::string_view value) {
   using Kind = Fault::Kind;
   const bool delays = fault.kind == Kind::delay || fault.kind == Kind::jitter;
-  if (key == "rank" && fault.kind != Kind::slow_link) {
-    fault.rank = number(key, value, 0);
-  } else if (key == "from" && fault.kind == Kind::slow_link) {
+  if (key == (fault.kind == Kind::slow_link ? "from" : "rank")) {
     fault.rank = number(key, value, 0);
   } else if (key == "to" && (delays || fault.kind == Kind::slow_link)) {
     fault.to = number(key, value, 0);
@@ -70,9 +68,8 @@ void set(Fault& fault, std::string_view key, std::string_view value) {
     fault.seed = number(key, value, uint64_t{0});
   } else if (key == "mbps" && fault.kind == Kind::slow_link) {
     fault.megabits_per_s = number(key, value, 1e-6);
-  } else if (key == "message" && fault.kind == Kind::drop) {
-    fault.number = number(key, value, int64_t{1});
-  } else if (key == "op" && is_numbered(fault.kind)) {
+  } else if ((key == "message" && fault.kind == Kind::drop) ||
+             (key == "op" && is_numbered(fault.kind))) {
     fault.number = number(key, value, int64_t{1});
   } else if (key == "op" && delays) {
     fault.operation = operation_named(value);
@@ -86,7 +83,9 @@ void set(Fault& fault, std::string_view key, std::string_view value) {
 }
 
 Fault parse_fault(std::string_view spec) {
-  auto [kind, rest] = cut(spec, ':');
+  const auto parts = cut(spec, ':');
+  const std::string_view kind = parts.first;
+  std::string_view rest = parts.second;
   const auto* found =
       std::ranges::find_if(kKinds, [&](const auto& entry) { return kind == entry.first; });
   if (found == kKinds.end()) {

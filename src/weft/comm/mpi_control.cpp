@@ -13,7 +13,7 @@ namespace weft::comm {
 namespace {
 
 constexpr int kControlTag = 2;
-constexpr size_t kControlBytes = 256 * 1024;
+constexpr size_t kControlBytes = size_t{256} * 1024;
 /// How long ranks have to answer before a report is made without them.
 constexpr std::chrono::milliseconds kAnswer{1000};
 

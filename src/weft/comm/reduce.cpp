@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <type_traits>
 
 namespace weft::comm {
@@ -45,7 +46,7 @@ struct Max {
   template <typename T>
   static T combine(T a, T b) {
     if constexpr (std::is_floating_point_v<T>) {
-      return (b > a || b != b) && a == a ? b : a;
+      return (b > a || std::isnan(b)) && !std::isnan(a) ? b : a;
     } else {
       return std::max(a, b);
     }

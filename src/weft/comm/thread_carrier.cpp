@@ -25,7 +25,7 @@ void ThreadCarrier::fetch(Endpoint& /*to*/, const PostedReceive& /*receive*/,
   assert(false && "ranks of one process announce nothing");
 }
 
-void ThreadCarrier::end(int rank, std::exception_ptr error, bool provisional) {
+void ThreadCarrier::end(int rank, const std::exception_ptr& error, bool provisional) {
   {
     const std::lock_guard lock(mutex_);
     const bool replaces = provisional_ && !provisional && rank == failed_rank_;

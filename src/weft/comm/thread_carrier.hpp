@@ -30,7 +30,7 @@ class ThreadCarrier final : public Carrier {
   void check_end() const;
 
  private:
-  void end(int rank, std::exception_ptr error, bool provisional);
+  void end(int rank, const std::exception_ptr& error, bool provisional);
 
   std::mutex mutex_;
   std::exception_ptr error_;
