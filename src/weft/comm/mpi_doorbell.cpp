@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <memory>
 #include <new>
 
 #include "weft/base/error.hpp"
@@ -12,6 +13,17 @@
 namespace weft::comm {
 
 static_assert(std::atomic<uint32_t>::is_always_lock_free, "counters are shared by processes");
+
+namespace {
+
+// The first place for a bell in a rank's share of the window. MPI aligns shares for numbers only;
+// processes map the window at different pages, so that all of them find the same place.
+void* place_in(void* share, size_t alignment, size_t bytes) {
+  size_t space = 2 * bytes;
+  return std::align(alignment, bytes, share, space);
+}
+
+}  // namespace
 
 MpiDoorbell::MpiDoorbell(MPI_Comm world, MPI_Comm local) {
   int world_size = 0;
@@ -22,10 +34,10 @@ MpiDoorbell::MpiDoorbell(MPI_Comm world, MPI_Comm local) {
   MPI_Comm_size(local, &local_size);
   void* memory = nullptr;
   const int code =
-      MPI_Win_allocate_shared(sizeof(Bell), 1, MPI_INFO_NULL, local, &memory, &window_);
+      MPI_Win_allocate_shared(2 * sizeof(Bell), 1, MPI_INFO_NULL, local, &memory, &window_);
   check(code == MPI_SUCCESS, ErrorKind::communication,
         "MPI gives no shared memory between the ranks of this machine");
-  own_ = new (memory) Bell{};
+  own_ = new (place_in(memory, alignof(Bell), sizeof(Bell))) Bell{};
   std::vector<int> ranks(static_cast<size_t>(local_size));
   MPI_Allgather(&world_rank, 1, MPI_INT, ranks.data(), 1, MPI_INT, local);  // all bells exist now
   bells_.assign(static_cast<size_t>(world_size), nullptr);
@@ -34,7 +46,8 @@ MpiDoorbell::MpiDoorbell(MPI_Comm world, MPI_Comm local) {
     int unit = 0;
     void* bell = nullptr;
     MPI_Win_shared_query(window_, i, &bytes, &unit, static_cast<void*>(&bell));
-    bells_[static_cast<size_t>(ranks[static_cast<size_t>(i)])] = static_cast<Bell*>(bell);
+    bells_[static_cast<size_t>(ranks[static_cast<size_t>(i)])] =
+        static_cast<Bell*>(place_in(bell, alignof(Bell), sizeof(Bell)));
   }
 }
 
