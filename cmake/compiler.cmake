@@ -6,6 +6,8 @@
 add_library(weft_flags INTERFACE)
 target_compile_options(weft_flags INTERFACE -march=x86-64-v3 -fno-math-errno -fno-trapping-math
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+# What the kernels' loops are compiled with a second time, for processors that have it.
+set(WEFT_V4_FLAGS -march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512)
 if(WEFT_WERROR)
   target_compile_options(weft_flags INTERFACE -Werror)
 endif()

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "weft/device/instruction_set.hpp"
+
 namespace weft {
 
 enum class DeviceType : uint8_t { cpu };
@@ -22,14 +24,18 @@ std::string to_string(Device device);
 /// returns, so `synchronize` and events have nothing to wait for.
 class Stream {
  public:
-  explicit Stream(Device device = {}) : device_(device) {}
+  /// `set` chooses the CPU's kernels; this processor must have it.
+  explicit Stream(Device device = {}, InstructionSet set = best_instruction_set())
+      : device_(device), instruction_set_(set) {}
 
   Device device() const { return device_; }
+  InstructionSet instruction_set() const { return instruction_set_; }
   /// Returns when everything enqueued so far has finished.
   void synchronize() const {}
 
  private:
   Device device_;
+  InstructionSet instruction_set_;
 };
 
 }  // namespace weft

@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// GELU in Megatron's tanh form 0.5 x (1 + tanh u), u = 0.79788456 x (1 + 0.044715 x^2), written as
 /// x sigmoid(2 u), which is the same function with one exponential (reference/megatron.md 4.2).
@@ -72,4 +72,4 @@ struct SwiGlu {
   WEFT_HOST_DEVICE static float bounded(float x) { return x < -128.0F ? -128.0F : x; }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

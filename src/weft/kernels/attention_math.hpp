@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// Online softmax of one query: the largest score so far and the sum of exp(score - max).
 struct OnlineSoftmax {
@@ -28,4 +28,4 @@ WEFT_HOST_DEVICE inline float score_gradient(float p, float dp, float delta, flo
   return p * (dp - delta) * scale;
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

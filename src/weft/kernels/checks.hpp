@@ -36,6 +36,18 @@ inline void check_size(const char* name, const ConstTensorView& tensor, int64_t 
               {}, -1, where);
 }
 
+/// Throws Error{internal} unless `tensor` is of a type that kernels compute with.
+inline void check_element_type(const char* name, const ConstTensorView& tensor,
+                               std::source_location where = std::source_location::current()) {
+  const DType dtype = tensor.dtype();
+  if (dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16) [[likely]] {
+    return;
+  }
+  throw Error(ErrorKind::internal,
+              fmt::format("{} is of {}; expected f32, bf16 or f16", name, weft::name(dtype)), {},
+              -1, where);
+}
+
 /// Throws Error{internal} unless the workspace holds at least `needed` bytes for `kernel`.
 inline void check_workspace(const char* kernel, const Context& context, size_t needed,
                             std::source_location where = std::source_location::current()) {

@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// What one row's elements need of their row for the gradient of the cross entropy.
 struct CrossEntropyRow {
@@ -20,4 +20,4 @@ WEFT_HOST_DEVICE inline float cross_entropy_of(float predicted, float sum_exp) {
   return math::log(sum_exp) - predicted;
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 
+#include "weft/kernels/isa.hpp"
+
 // Row reductions in 16 lanes: lane l takes elements l, l + 16, ... in order, then the lanes are
 // folded in halves (l + 8, l + 4, l + 2, l + 1). The order is part of the numeric contract
 // (docs/numerics.md); it vectorises without -ffast-math and is the same on AVX2 and AVX-512.
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 inline constexpr int64_t kLanes = 16;
 
@@ -41,4 +43,4 @@ inline float lane_max(const float* __restrict x, int64_t size) {
   return result;
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// 1 / sqrt(variance + epsilon).
 WEFT_HOST_DEVICE inline float reciprocal_deviation(float variance, float epsilon) {
@@ -24,4 +24,4 @@ struct LayerNormRow {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -5,11 +5,12 @@
 #include <cstdint>
 
 #include "weft/base/philox.hpp"
+#include "weft/kernels/isa.hpp"
 
 // Scalar functions that mean the same in host and device code. What std:: offers under g++ and what
 // nvcc offers in device code differ; functors use only these names.
 
-namespace weft::kernels::math {
+namespace weft::kernels::inline WEFT_ISA::math {
 
 WEFT_HOST_DEVICE inline float sqrt(float x) { return ::sqrtf(x); }
 WEFT_HOST_DEVICE inline float log(float x) { return ::logf(x); }
@@ -68,4 +69,4 @@ WEFT_HOST_DEVICE inline float exp(float x) {
 /// 1 / (1 + e^-x).
 WEFT_HOST_DEVICE inline float sigmoid(float x) { return 1.0F / (1.0F + exp(-x)); }
 
-}  // namespace weft::kernels::math
+}  // namespace weft::kernels::inline WEFT_ISA::math

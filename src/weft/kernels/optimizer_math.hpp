@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// One parameter element with its AdamW moments.
 struct AdamWElement {
@@ -34,4 +34,4 @@ WEFT_HOST_DEVICE inline double box_muller(uint32_t radius_word, uint32_t angle_w
          math::cos(kTwoPi * philox::open_unit(angle_word));
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

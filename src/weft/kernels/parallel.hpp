@@ -10,10 +10,12 @@
 #include <vector>
 #endif
 
+#include "weft/kernels/isa.hpp"
+
 // Loops over threads. Work is cut into pieces whose size never depends on the number of threads, so
 // that neither do the bits of a result.
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// Calls `member(thread, size)` once on each thread of a team of at most `threads`; returns when
 /// all have returned. Members must not throw.
@@ -78,4 +80,4 @@ inline int64_t rows_per_piece(int64_t columns) {
   return std::max<int64_t>(1, kElementPiece / std::max<int64_t>(1, columns));
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -5,11 +5,12 @@
 #include <cstdint>
 
 #include "weft/base/philox.hpp"
+#include "weft/kernels/isa.hpp"
 
 // Philox4x32-10 for four blocks at once (AVX2). Plain C++ reaches about 3 GB/s of masks because g++
 // makes poor code of the 32 x 32 -> 64 bit products (reference/cpu.md 3.2).
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// Word w of four blocks: lane l of word[w] holds, in its low 32 bits, word w of block l. The upper
 /// halves of the lanes hold what the rounds left there.
@@ -77,4 +78,4 @@ inline void philox_words16(const PhiloxKeys& keys, uint64_t group, uint64_t stre
                       _mm256_permute2x128_si256(blocks02, blocks13, 0x31));
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// 1 / sqrt(mean square + epsilon) of one row, and what its elements make of it.
 struct RmsNormRow {
@@ -16,4 +16,4 @@ struct RmsNormRow {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -2,7 +2,7 @@
 
 #include "weft/kernels/math.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 /// Two channels of a head that turn together.
 struct RotaryPair {
@@ -15,4 +15,4 @@ struct RotaryPair {
   }
 };
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

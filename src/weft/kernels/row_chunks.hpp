@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "weft/kernels/isa.hpp"
 #include "weft/kernels/parallel.hpp"
 
 // Sums over the rows of a matrix: rows are cut into chunks of 64, each chunk is summed in row order
 // into its own partial row, and the partial rows are added in chunk order.
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
 inline constexpr int64_t kChunkRows = 64;
 
@@ -44,4 +45,4 @@ inline void add_row_chunks(int64_t rows, int64_t width, int64_t first, int64_t c
   });
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -1,0 +1,23 @@
+#include "weft/device/instruction_set.hpp"
+
+namespace weft {
+
+std::string_view name(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::v3:
+      return "x86-64-v3";
+    case InstructionSet::v4:
+      return "x86-64-v4 with avx512_bf16";
+  }
+  return "?";
+}
+
+InstructionSet best_instruction_set() {
+  static const bool has_v4 =
+      __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+      __builtin_cpu_supports("avx512cd") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+      __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
+  return has_v4 ? InstructionSet::v4 : InstructionSet::v3;
+}
+
+}  // namespace weft

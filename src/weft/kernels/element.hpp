@@ -1,0 +1,44 @@
+#pragma once
+
+#include "weft/kernels/isa.hpp"
+#include "weft/tensor/dtype.hpp"
+
+// Elements of tensors in arithmetic: kernels read them as float, compute in float and round once
+// when they store.
+
+namespace weft::kernels::inline WEFT_ISA {
+
+inline float load(float element) { return element; }
+inline float load(BFloat16 element) { return to_float(element); }
+inline float load(Float16 element) { return to_float(element); }
+
+/// `value` rounded to the nearest T, ties to even.
+template <typename T>
+inline T store(float value) = delete;
+template <>
+inline float store<float>(float value) {
+  return value;
+}
+template <>
+inline BFloat16 store<BFloat16>(float value) {
+  return to_bfloat16(value);
+}
+template <>
+inline Float16 store<Float16>(float value) {
+  return to_float16(value);
+}
+
+/// Calls body with a value of the C++ type of `dtype`: f32, bf16 or f16.
+template <typename Body>
+inline void with_type(DType dtype, const Body& body) {
+  switch (dtype) {
+    case DType::bf16:
+      return body(BFloat16{});
+    case DType::f16:
+      return body(Float16{});
+    default:
+      return body(float{});
+  }
+}
+
+}  // namespace weft::kernels::inline WEFT_ISA
