@@ -63,6 +63,9 @@ TEST(OptionEffects, Positions) { check_effects("Positions"); }
 TEST(OptionEffects, Rotary) { check_effects("Rotary"); }
 TEST(OptionEffects, Norms) { check_effects("Norms"); }
 TEST(OptionEffects, Biases) { check_effects("Biases"); }
+TEST(OptionEffects, ElementType) { check_effects("ElementType"); }
+TEST(OptionEffects, LossScale) { check_effects("LossScale"); }
+TEST(OptionEffects, Recompute) { check_effects("Recompute"); }
 TEST(OptionEffects, Dropout) { check_effects("Dropout"); }
 TEST(OptionEffects, Seed) { check_effects("Seed"); }
 TEST(OptionEffects, Vocabulary) { check_effects("Vocabulary"); }

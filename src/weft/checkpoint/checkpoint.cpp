@@ -28,7 +28,7 @@ struct Target {
 std::vector<Target> targets_of(const model::ParameterSet& parameters) {
   std::vector<Target> targets;
   for (const model::Parameter& parameter : parameters.all()) {
-    targets.push_back({parameter.name, parameter.value});
+    targets.push_back({parameter.name, parameter.main});
   }
   return targets;
 }
@@ -97,6 +97,7 @@ void save_model(const fs::path& root, TrainState state, const model::ParameterSe
   if (optimizer != nullptr) {
     write_targets(directory.path() / kOptimizerFile, targets_of(*optimizer));
     state.optimizer_steps = optimizer->num_steps();
+    state.loss_scaler = optimizer->scaler_state();
   }
   write_state(directory.path(), state);
   directory.commit();
@@ -125,8 +126,10 @@ std::optional<TrainState> load_model(const fs::path& root, model::ParameterSet& 
     check_targets(optimizer_file, optimizer_targets);
     read_targets(optimizer_file, optimizer_targets);
     optimizer->set_num_steps(state->optimizer_steps);
+    optimizer->restore_scaler(state->loss_scaler);
   }
   read_targets(model_file, model_targets);
+  parameters.round_values();
   return state;
 }
 

@@ -30,6 +30,22 @@ Integer integer_at(const ordered_json& object, const char* key, const fs::path& 
   return found->template get<Integer>();
 }
 
+/// Checkpoints of before there was a loss scale have none: theirs was 1.
+optim::LossScalerState read_scaler(const ordered_json& object, const fs::path& path) {
+  optim::LossScalerState scaler;
+  const auto found = object.find("loss_scaler");
+  if (found == object.end()) return scaler;
+  const auto number = [&](const char* key) -> const ordered_json& {
+    check(found->is_object() && found->contains(key) && found->at(key).is_number(),
+          ErrorKind::checkpoint, "{} has no number as \"loss_scaler.{}\"", path.string(), key);
+    return found->at(key);
+  };
+  scaler.scale = number("scale").get<double>();
+  scaler.growth_tracker = number("growth_tracker").get<int64_t>();
+  scaler.hysteresis_tracker = number("hysteresis_tracker").get<int64_t>();
+  return scaler;
+}
+
 TrainState read_state(const fs::path& path) {
   const std::string text = read_text_file(path, ErrorKind::checkpoint);
   const ordered_json object = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -43,6 +59,7 @@ TrainState read_state(const fs::path& path) {
   state.consumed_valid_samples = integer_at<int64_t>(object, "consumed_valid_samples", path);
   state.schedule_samples = integer_at<int64_t>(object, "schedule_samples", path);
   state.optimizer_steps = integer_at<int64_t>(object, "optimizer_steps", path);
+  state.loss_scaler = read_scaler(object, path);
   state.seed = integer_at<uint64_t>(object, "seed", path);
   check(object.contains("model"), ErrorKind::checkpoint, "{} has no \"model\"", path.string());
   state.model = object.at("model");
@@ -90,6 +107,10 @@ void write_state(const fs::path& directory, const TrainState& state) {
                                {"consumed_valid_samples", state.consumed_valid_samples},
                                {"schedule_samples", state.schedule_samples},
                                {"optimizer_steps", state.optimizer_steps},
+                               {"loss_scaler",
+                                {{"scale", state.loss_scaler.scale},
+                                 {"growth_tracker", state.loss_scaler.growth_tracker},
+                                 {"hysteresis_tracker", state.loss_scaler.hysteresis_tracker}}},
                                {"seed", state.seed},
                                {"model", state.model}};
   AtomicFile file(directory / kStateFile, ErrorKind::checkpoint);

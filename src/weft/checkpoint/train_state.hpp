@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "weft/optim/loss_scaler.hpp"
+
 namespace weft::checkpoint {
 
 /// What a run must know besides its tensors to go on where it was saved.
@@ -14,7 +16,8 @@ struct TrainState {
   int64_t consumed_valid_samples = 0;  ///< samples drawn from the validation data
   int64_t schedule_samples = 0;  ///< samples of successful iterations: learning_rate's argument
   int64_t optimizer_steps = 0;   ///< successful steps; save_model takes them from its optimizer
-  uint64_t seed = 0;             ///< --seed
+  optim::LossScalerState loss_scaler;  ///< as optimizer_steps
+  uint64_t seed = 0;                   ///< --seed
   /// Whatever the caller needs to build the model again: configuration, tokenizer files.
   nlohmann::ordered_json model = nlohmann::ordered_json::object();
 };

@@ -33,6 +33,22 @@ MemoryResource& host_memory() {
   return memory;
 }
 
+PlannedMemory::PlannedMemory(size_t bytes)
+    : data_(static_cast<std::byte*>(host_memory().allocate(bytes))), size_(bytes) {}
+
+PlannedMemory::~PlannedMemory() { host_memory().deallocate(data_, size_); }
+
+void* PlannedMemory::allocate(size_t bytes) {
+  const size_t end = used_ + aligned_size(bytes);
+  check(end <= size_, ErrorKind::internal, "the memory plan of {} bytes is asked for {}", size_,
+        end);
+  std::byte* piece = data_ + used_;
+  used_ = end;
+  return piece;
+}
+
+void PlannedMemory::deallocate(void* /*pointer*/, size_t /*bytes*/) noexcept {}
+
 Buffer::Buffer(size_t bytes, MemoryResource& resource) : resource_(&resource), size_(bytes) {
   if (bytes == 0) return;
   data_ = static_cast<std::byte*>(resource.allocate(bytes));

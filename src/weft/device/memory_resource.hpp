@@ -40,6 +40,29 @@ class HostMemory final : public MemoryResource {
 /// The process's host memory.
 MemoryResource& host_memory();
 
+/// One block of host memory, taken at once and handed out piece by piece: the memory that a run has
+/// planned. Nothing that it handed out outlives it; what is given back is not handed out again.
+class PlannedMemory final : public MemoryResource {
+ public:
+  explicit PlannedMemory(size_t bytes);
+  ~PlannedMemory() override;
+  PlannedMemory(const PlannedMemory&) = delete;
+  PlannedMemory& operator=(const PlannedMemory&) = delete;
+
+  /// Throws Error{internal} when the plan does not hold `bytes` more.
+  void* allocate(size_t bytes) override;
+  void deallocate(void* pointer, size_t bytes) noexcept override;
+  Device device() const override { return {}; }
+  size_t size_bytes() const { return size_; }
+  /// Bytes handed out, each piece rounded up to kAlignment.
+  size_t used_bytes() const { return used_; }
+
+ private:
+  std::byte* data_;
+  size_t size_;
+  size_t used_ = 0;
+};
+
 /// Owner of one block of device memory, zero-filled at construction. Move-only.
 class Buffer {
  public:

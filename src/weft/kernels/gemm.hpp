@@ -14,15 +14,21 @@ struct GemmSpec {
   int64_t m = 0;
   int64_t n = 0;
   int64_t k = 0;
-  bool transpose_a = false;  ///< A is stored [k, m] instead of [m, k]
-  bool transpose_b = false;  ///< B is stored [n, k] instead of [k, n]
-  bool accumulate = false;   ///< C += A B instead of C = A B
-  bool bias = false;         ///< adds bias[n] to every row
-  DType dtype = DType::f32;
+  bool transpose_a = false;    ///< A is stored [k, m] instead of [m, k]
+  bool transpose_b = false;    ///< B is stored [n, k] instead of [k, n]
+  bool accumulate = false;     ///< C += A B instead of C = A B
+  bool bias = false;           ///< adds bias[n] to every row
+  int64_t a_stride = 0;        ///< elements between the rows of A as stored; 0: they are adjacent
+  DType dtype = DType::f32;    ///< of A, B and the bias: f32, bf16 or f16
+  DType c_dtype = DType::f32;  ///< of C: dtype or f32
+
+  int64_t a_row() const { return a_stride != 0 ? a_stride : (transpose_a ? m : k); }
 };
 
 /// A matrix product prepared once and run many times. Made on the thread that runs it, after
-/// set_num_threads. fp32 results do not depend on the number of threads (reference/cpu.md 4).
+/// set_num_threads. Sums are f32 and rounded once. Results do not depend on the number of threads,
+/// in bf16 and f16 as long as a transposed A has at most 1024 rows (reference/cpu.md 4). f16 runs
+/// as f32 on converted panels: oneDNN 2.6 has no f16 product.
 class GemmPlan {
  public:
   GemmPlan(const Stream& stream, const GemmSpec& spec);
@@ -32,21 +38,24 @@ class GemmPlan {
 
   /// Bytes of Context::workspace that `run` needs.
   size_t workspace_bytes() const;
-  /// C = A B (or C += A B) [+ bias]. `bias` is empty unless GemmSpec::bias.
+  /// C = A B (or C += A B) [+ bias]. `bias` is empty unless GemmSpec::bias. A with a_stride is
+  /// given as a view of its first element whose shape counts m x k elements.
   void run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
            ConstTensorView bias = {}) const;
 
   const GemmSpec& spec() const { return spec_; }
 
  private:
-  struct Backend;
+  class Backend;
   GemmSpec spec_;
   std::unique_ptr<Backend> backend_;
 };
 
-/// The three products of a linear layer y_TO = x_TI w_OI^T + b_O. The weight gradient is summed
-/// over pieces of at most 1024 tokens in order, so that its bits do not depend on the number of
-/// threads (reference/cpu.md 4).
+/// The three products of a linear layer y_TO = x_TI w_OI^T + b_O. x, w, b, y and their gradients
+/// but dw are of one element type, dw is f32. The weight gradient is summed over pieces of at most
+/// 1024 tokens in order, so that its bits do not depend on the number of threads (reference/cpu.md
+/// 4); the input gradient of a layer with more than 8192 outputs over pieces of 4096 outputs, which
+/// is faster (reference/cpu.md 1.3).
 class LinearPlan {
  public:
   /// `tokens` rows, `in` and `out` features; with `bias` forward adds b_O.
@@ -65,11 +74,20 @@ class LinearPlan {
                        TensorView dw_OI) const;
 
  private:
+  bool splits_outputs() const { return out_ > kLargestUnsplit; }
+  void backward_input_pieces(const Context& context, ConstTensorView dy_TO, ConstTensorView w_OI,
+                             TensorView dx_TI) const;
+
+  static constexpr int64_t kLargestUnsplit = 8192;
+
   int64_t tokens_;
   int64_t in_;
   int64_t out_;
+  DType dtype_;
   GemmPlan forward_;
-  GemmPlan backward_input_;
+  GemmPlan backward_input_;                         ///< of all outputs, or of the first piece
+  std::unique_ptr<GemmPlan> backward_input_piece_;  ///< adds a further piece
+  std::unique_ptr<GemmPlan> backward_input_rest_;   ///< adds the last, smaller piece
   GemmPlan backward_weight_piece_;
   std::unique_ptr<GemmPlan> backward_weight_rest_;
 };

@@ -13,12 +13,14 @@ namespace weft::model {
 enum class BackwardMode : uint8_t { fused, split };
 
 /// Everything one microbatch holds from its forward to the end of its backward. Views into an arena
-/// that the caller owns; made by ModelChunk::make_slot.
+/// that the caller owns; made by ModelChunk::make_slot. What a recomputing chunk does not keep are
+/// views into its scratch.
 struct ActivationSlot {
   TensorView tokens_BS;     ///< i64, copied from the microbatch: embedding gradients need it
   TensorView positions_BS;  ///< i64
   TensorView labels_T;      ///< i64 in token order [S, B]
-  TensorView dloss_T;       ///< weight of each token's loss in the step's loss
+  TensorView mask_T;        ///< f32: whether a token's loss counts
+  TensorView dloss_T;       ///< f32: weight of each token's loss in the step's loss
   TensorView embedded_TH;   ///< input of the first layer
   std::vector<TransformerLayer::Activations> layers;
   std::vector<TransformerLayer::Gradients> gradients;  ///< one, or one per layer when split

@@ -5,11 +5,12 @@
 
 namespace weft::model {
 
-Embedding::Embedding(Parameter& word, Parameter* position, bool word_is_tied)
+Embedding::Embedding(Parameter& word, Parameter* position, bool word_is_tied,
+                     MemoryResource& memory)
     : word_(&word),
       position_(position),
       tied_(word_is_tied),
-      lookup_grad_VH_(word_is_tied ? word.shape : Shape{0}, DType::f32) {}
+      lookup_grad_VH_(word_is_tied ? word.shape : Shape{0}, DType::f32, memory) {}
 
 void Embedding::forward(const kernels::Context& context, ConstTensorView tokens_BS,
                         ConstTensorView positions_BS, const DropoutRates& rates,

@@ -15,7 +15,8 @@ class Embedding {
   /// `position` is null without a position table. The gradient of the word table's lookups is
   /// summed in a tensor of its own, apart from the gradient that a tied output head adds to the
   /// same table; `finalize` joins them once per step in a fixed order.
-  Embedding(Parameter& word, Parameter* position, bool word_is_tied);
+  Embedding(Parameter& word, Parameter* position, bool word_is_tied,
+            MemoryResource& memory = host_memory());
 
   void forward(const kernels::Context& context, ConstTensorView tokens_BS,
                ConstTensorView positions_BS, const DropoutRates& rates,
@@ -31,7 +32,6 @@ class Embedding {
   void zero_gradients(const kernels::Context& context);
   /// Adds the lookup gradient to the word table's gradient (head + lookup).
   void finalize(const kernels::Context& context);
-  size_t gradient_bytes() const { return lookup_grad_VH_.view().size_bytes(); }
 
  private:
   Parameter* word_;

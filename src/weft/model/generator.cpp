@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "weft/base/error.hpp"
+#include "weft/kernels/elementwise.hpp"
 #include "weft/model/gpt_parameters.hpp"
 
 namespace weft::model {
@@ -24,19 +25,22 @@ struct Generator::Pass {
     Arena arena(memory.data(), memory.size_bytes());
     lay_out(arena, config);
 
-    size_t bytes = head.workspace_bytes();
-    for (const TransformerLayer& layer : layers) bytes = std::max(bytes, layer.workspace_bytes());
-    workspace = Buffer(bytes);
+    workspace = Buffer(
+        std::max(TransformerLayer::workspace_bytes(stream, config, shape, false),
+                 OutputHead::workspace_bytes(stream, config, {.sequence = 1, .samples = 1})));
     context.workspace = {workspace.data(), workspace.size_bytes()};
   }
 
   void lay_out(Arena& arena, const ModelConfig& config) {
     tokens_S = arena.take({1, shape.sequence}, DType::i64);
     positions_S = arena.take({1, shape.sequence}, DType::i64);
-    for (TensorView& hidden : hidden_SH) hidden = arena.take({shape.sequence, config.hidden_size});
+    for (TensorView& hidden : hidden_SH)
+      hidden = arena.take({shape.sequence, config.hidden_size}, config.dtype);
     activations = TransformerLayer::plan_activations(arena, config, shape);
     transient = TransformerLayer::plan_transient(arena, config, shape);
     head_activations = OutputHead::plan_activations(arena, config, {.sequence = 1, .samples = 1});
+    head_transient = OutputHead::plan_transient(arena, config, {.sequence = 1, .samples = 1});
+    logits_V = arena.take({config.vocab_size});
   }
 
   MicrobatchShape shape;
@@ -51,6 +55,8 @@ struct Generator::Pass {
   TransformerLayer::Activations activations;
   TransformerLayer::Transient transient;
   OutputHead::Activations head_activations;
+  OutputHead::Transient head_transient;
+  TensorView logits_V;  ///< f32
   kernels::Context context;
 };
 
@@ -63,7 +69,8 @@ Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& pa
   const auto lay_out = [&](Arena& arena) {
     caches_.clear();
     for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-      caches_.push_back({.keys_CGD = arena.take(cache_CGD), .values_CGD = arena.take(cache_CGD)});
+      const TensorView keys_CGD = arena.take(cache_CGD, config.dtype);
+      caches_.push_back({.keys_CGD = keys_CGD, .values_CGD = arena.take(cache_CGD, config.dtype)});
     }
   };
   Arena plan;
@@ -107,11 +114,12 @@ std::span<const float> Generator::append(std::span<const int32_t> tokens) {
                                       pass.activations, pass.transient);
     std::swap(input_SH, output_SH);
   }
-  const ConstTensorView last_1H(input_SH.data<float>() + (count - 1) * config_.hidden_size,
-                                DType::f32, {1, config_.hidden_size});
-  pass.head.forward_logits(pass.context, last_1H, pass.head_activations);
+  pass.head.forward_logits(pass.context, input_SH.rows(count - 1, 1), pass.head_activations,
+                           pass.head_transient);
+  kernels::convert(pass.context, pass.head_transient.logits_RV.reshape({config_.vocab_size}),
+                   pass.logits_V);
   length_ += count;
-  return pass.head_activations.logits_TV.span<float>();
+  return pass.logits_V.span<float>();
 }
 
 }  // namespace weft::model

@@ -12,12 +12,15 @@ std::string layer_parameter(int64_t layer, const std::string& suffix) {
   return fmt::format("decoder.layers.{}.{}", layer, suffix);
 }
 
-ParameterSet make_gpt_parameters(const ModelConfig& config) {
+namespace {
+
+std::vector<Parameter> list_parameters(const ModelConfig& config) {
   std::vector<Parameter> list;
   const auto add = [&list](std::string name, Shape shape, double mean, double deviation) {
     list.push_back({.name = std::move(name),
                     .shape = shape,
                     .value = {},
+                    .main = {},
                     .grad = {},
                     .init_mean = static_cast<float>(mean),
                     .init_deviation = static_cast<float>(deviation)});
@@ -57,7 +60,17 @@ ParameterSet make_gpt_parameters(const ModelConfig& config) {
   }
   add_norm("decoder.final_layernorm", hidden);
   if (!config.tied_embeddings) add(kOutputLayer, {config.vocab_size, hidden}, 0, deviation);
-  return ParameterSet(std::move(list));
+  return list;
+}
+
+}  // namespace
+
+ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory) {
+  return ParameterSet(list_parameters(config), config.dtype, memory);
+}
+
+ParameterSizes gpt_parameter_sizes(const ModelConfig& config) {
+  return slab_sizes(list_parameters(config), config.dtype);
 }
 
 }  // namespace weft::model

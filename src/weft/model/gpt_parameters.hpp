@@ -19,6 +19,9 @@ inline constexpr const char* kOutputLayer = "output_layer.weight";
 /// (reference/megatron.md 4.2, 4.3): matrices N(0, std^2), attention projection and fc2 N(0, std^2
 /// / 2L), norm weights 1 (0 where they are stored minus one), biases 0. What a model lacks is not
 /// in the list: biases, the position table, an output matrix of its own.
-ParameterSet make_gpt_parameters(const ModelConfig& config);
+ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory = host_memory());
+
+/// Sizes of those parameters' slabs, known without them.
+ParameterSizes gpt_parameter_sizes(const ModelConfig& config);
 
 }  // namespace weft::model

@@ -13,7 +13,7 @@ Linear::Linear(const Stream& stream, int64_t tokens, Parameter& weight, Paramete
       bias_(bias),
       place_(place),
       plan_(stream, tokens, weight.shape[1], weight.shape[0],
-            bias != nullptr && place == BiasPlace::in_linear) {}
+            bias != nullptr && place == BiasPlace::in_linear, weight.value.dtype()) {}
 
 void Linear::forward(const kernels::Context& context, ConstTensorView x_TI, TensorView y_TO) const {
   const bool add_bias = bias_ != nullptr && place_ == BiasPlace::in_linear;
@@ -36,10 +36,11 @@ void Linear::backward_weight_into(const kernels::Context& context, ConstTensorVi
   plan_.backward_weight(context, dy_TO, x_TI, grad_OI);
 }
 
-size_t Linear::workspace_bytes() const {
-  const size_t sums =
-      bias_ == nullptr ? 0 : kernels::column_sum_workspace(tokens_, weight_->shape[0]);
-  return std::max(plan_.workspace_bytes(), sums);
+size_t Linear::workspace_bytes(const Stream& stream, const Sizes& sizes) {
+  const kernels::LinearPlan plan(stream, sizes.tokens, sizes.in, sizes.out, sizes.bias,
+                                 sizes.dtype);
+  const size_t sums = sizes.bias ? kernels::column_sum_workspace(sizes.tokens, sizes.out) : 0;
+  return std::max(plan.workspace_bytes(), sums);
 }
 
 ConstTensorView Linear::bias_value() const {

@@ -27,7 +27,15 @@ class Linear {
   void backward_weight_into(const kernels::Context& context, ConstTensorView dy_TO,
                             ConstTensorView x_TI, TensorView grad_OI) const;
 
-  size_t workspace_bytes() const;
+  /// Sizes of a layer that is yet to be made.
+  struct Sizes {
+    int64_t tokens = 0;
+    int64_t in = 0;
+    int64_t out = 0;
+    bool bias = false;  ///< whether the layer has one, wherever it is added
+    DType dtype = DType::f32;
+  };
+  static size_t workspace_bytes(const Stream& stream, const Sizes& sizes);
   /// Value of the bias, or an empty view.
   ConstTensorView bias_value() const;
 

@@ -3,20 +3,14 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
+#include "weft/base/error.hpp"
 #include "weft/model/gpt_parameters.hpp"
 
 namespace weft::model {
 
 namespace {
-
-kernels::AttentionSpec attention_spec(const ModelConfig& config, const MicrobatchShape& shape) {
-  return {.sequence = shape.sequence,
-          .microbatch = shape.samples,
-          .heads = config.num_attention_heads,
-          .groups = config.query_groups(),
-          .head_dim = config.kv_channels};
-}
 
 std::vector<TransformerLayer> make_layers(Stream& stream, const ModelConfig& config,
                                           const MicrobatchShape& shape, ParameterSet& parameters,
@@ -32,73 +26,143 @@ std::vector<TransformerLayer> make_layers(Stream& stream, const ModelConfig& con
 }  // namespace
 
 ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const MicrobatchShape& shape,
-                       BackwardMode mode, ParameterSet& parameters, const DropoutRates& rates)
+                       BackwardMode mode, ParameterSet& parameters, const DropoutRates& rates,
+                       MemoryResource& memory)
     : config_(config),
       shape_(shape),
       mode_(mode),
       parameters_(&parameters),
       rates_(rates),
-      attention_(stream, attention_spec(config, shape)),
-      rotary_(config, shape.sequence),
+      attention_(stream, TransformerLayer::attention_spec(config, shape)),
+      rotary_(config, shape.sequence, memory),
       embedding_(parameters.at(kWordEmbeddings), parameters.find(kPositionEmbeddings),
-                 config.tied_embeddings),
+                 config.tied_embeddings, memory),
       layers_(make_layers(stream, config, shape, parameters,
                           {.attention = &attention_, .rotary = &rotary_})),
       head_(stream, config, shape, parameters),
       context_{stream, {}} {
-  Arena plan;
-  TransformerLayer::plan_transient(plan, config, shape);
-  scratch_ = Buffer(plan.used_bytes());
-  Arena arena(scratch_.data(), scratch_.size_bytes());
-  transient_ = TransformerLayer::plan_transient(arena, config, shape);
-
-  size_t workspace = head_.workspace_bytes();
-  for (const TransformerLayer& layer : layers_) {
-    workspace = std::max(workspace, layer.workspace_bytes());
-  }
-  workspace_ = Buffer(workspace);
+  check(mode == BackwardMode::fused || config.recompute.granularity == RecomputeGranularity::none,
+        ErrorKind::internal, "recomputation needs a fused backward");
+  size_t bytes = 0;
+  plan_scratch(nullptr, bytes, config, shape);
+  scratch_ = Buffer(bytes, memory);
+  Scratch scratch = plan_scratch(scratch_.data(), bytes, config, shape);
+  transient_ = scratch.layer;
+  head_transient_ = scratch.head;
+  recomputed_ = std::move(scratch.recomputed);
+  workspace_ = Buffer(workspace_bytes(stream, config, shape), memory);
   context_.workspace = {workspace_.data(), workspace_.size_bytes()};
 }
 
+ModelChunk::Scratch ModelChunk::plan_scratch(std::byte* memory, size_t& bytes,
+                                             const ModelConfig& config,
+                                             const MicrobatchShape& shape) {
+  Scratch scratch;
+  Arena layer = memory == nullptr ? Arena() : Arena(memory, bytes);
+  Arena head = layer;
+  scratch.layer = TransformerLayer::plan_transient(layer, config, shape);
+  scratch.head = OutputHead::plan_transient(head, config, shape);
+  // The head runs between the forward and the backward passes of the layers: recomputed activations
+  // do not exist then either.
+  if (config.recompute.attention()) {
+    scratch.recomputed.push_back(TransformerLayer::plan_attention(layer, config, shape));
+  }
+  for (int64_t i = 0; i < config.recompute.largest_group(config.num_layers); ++i) {
+    scratch.recomputed.push_back(TransformerLayer::plan_activations(layer, config, shape));
+  }
+  bytes = std::max(layer.used_bytes(), head.used_bytes());
+  return scratch;
+}
+
+size_t ModelChunk::workspace_bytes(const Stream& stream, const ModelConfig& config,
+                                   const MicrobatchShape& shape) {
+  return std::max(TransformerLayer::workspace_bytes(stream, config, shape, true),
+                  OutputHead::workspace_bytes(stream, config, shape));
+}
+
+size_t ModelChunk::scratch_bytes(const Stream& stream, const ModelConfig& config,
+                                 const MicrobatchShape& shape) {
+  size_t scratch = 0;
+  plan_scratch(nullptr, scratch, config, shape);
+  return aligned_size(scratch) + aligned_size(workspace_bytes(stream, config, shape)) +
+         RotaryEmbedding::size_bytes(config, shape.sequence);
+}
+
+size_t ModelChunk::lookup_gradient_bytes(const ModelConfig& config) {
+  if (!config.tied_embeddings) return 0;
+  return aligned_size(static_cast<size_t>(config.vocab_size * config.hidden_size) * sizeof(float));
+}
+
 ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
-                                     const MicrobatchShape& shape, BackwardMode mode) {
+                                     const MicrobatchShape& shape, BackwardMode mode,
+                                     const Recomputed& recomputed) {
   const int64_t tokens = shape.tokens();
   ActivationSlot slot;
   slot.tokens_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
   slot.positions_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
   slot.labels_T = arena.take({tokens}, DType::i64);
+  slot.mask_T = arena.take({tokens});
   slot.dloss_T = arena.take({tokens});
-  slot.embedded_TH = arena.take({tokens, config.hidden_size});
+  slot.embedded_TH = arena.take({tokens, config.hidden_size}, config.dtype);
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    slot.layers.push_back(TransformerLayer::plan_activations(arena, config, shape));
+    slot.layers.push_back(plan_layer(arena, config, shape, layer, recomputed));
   }
   const int64_t num_gradients = mode == BackwardMode::split ? config.num_layers : 1;
   for (int64_t i = 0; i < num_gradients; ++i) {
     slot.gradients.push_back(TransformerLayer::plan_gradients(arena, config, shape));
   }
   slot.head = OutputHead::plan_activations(arena, config, shape);
-  slot.dx_TH = arena.take({tokens, config.hidden_size});
+  slot.dx_TH = arena.take({tokens, config.hidden_size}, config.dtype);
   slot.sample_ids_B.resize(static_cast<size_t>(shape.samples));
   return slot;
 }
 
+TransformerLayer::Activations ModelChunk::plan_layer(Arena& arena, const ModelConfig& config,
+                                                     const MicrobatchShape& shape, int64_t layer,
+                                                     const Recomputed& recomputed) {
+  if (config.recompute.attention()) {
+    return TransformerLayer::plan_without_attention(arena, config, shape, recomputed.front());
+  }
+  const auto group = config.recompute.group_of(layer, config.num_layers);
+  if (!group) return TransformerLayer::plan_activations(arena, config, shape);
+  TransformerLayer::Activations saved = recomputed[static_cast<size_t>(layer - group->first)];
+  // The output of a group is the input of what follows.
+  if (layer == group->last) {
+    saved.output_TH = arena.take({shape.tokens(), config.hidden_size}, config.dtype);
+  }
+  return saved;
+}
+
 size_t ModelChunk::slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
                               BackwardMode mode) {
+  size_t scratch = 0;
   Arena plan;
-  plan_slot(plan, config, shape, mode);
+  plan_slot(plan, config, shape, mode, plan_scratch(nullptr, scratch, config, shape).recomputed);
   return plan.used_bytes();
 }
 
-LossSum ModelChunk::forward(ActivationSlot& slot, const Microbatch& microbatch) {
-  return run_forward(slot, microbatch, rates_);
+LossSum ModelChunk::forward(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale) {
+  run_layers(slot, microbatch, rates_);
+  // A microbatch in which no token counts has loss 0 and gradient 0.
+  const double weight = slot.loss_tokens > 0.0 ? loss_scale / slot.loss_tokens : 0.0;
+  const auto mask_T = slot.mask_T.span<float>();
+  std::ranges::transform(mask_T, slot.dloss_T.span<float>().begin(), [weight](float mask) {
+    return static_cast<float>(static_cast<double>(mask) * weight);
+  });
+  head_.forward(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.dloss_T, slot.head,
+                head_transient_);
+  return sum_loss(slot);
 }
 
 LossSum ModelChunk::evaluate(ActivationSlot& slot, const Microbatch& microbatch) {
-  return run_forward(slot, microbatch, DropoutRates{});
+  run_layers(slot, microbatch, DropoutRates{});
+  head_.evaluate(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.head,
+                 head_transient_);
+  return sum_loss(slot);
 }
 
-LossSum ModelChunk::run_forward(ActivationSlot& slot, const Microbatch& microbatch,
-                                const DropoutRates& rates) {
+void ModelChunk::run_layers(ActivationSlot& slot, const Microbatch& microbatch,
+                            const DropoutRates& rates) {
   load(slot, microbatch);
   embedding_.forward(context_, slot.tokens_BS, slot.positions_BS, rates, slot.sample_ids_B,
                      slot.embedded_TH.reshape(hidden_shape()));
@@ -106,8 +170,6 @@ LossSum ModelChunk::run_forward(ActivationSlot& slot, const Microbatch& microbat
     layers_[layer].forward(context_, layer_input(slot, layer), rates, slot.sample_ids_B,
                            slot.layers[layer], transient_);
   }
-  head_.forward(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.head);
-  return sum_loss(slot);
 }
 
 void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch) const {
@@ -120,7 +182,7 @@ void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch) const 
   const auto labels_BS = microbatch.labels_BS.span<int64_t>();
   const auto mask_BS = microbatch.loss_mask_BS.span<float>();
   const auto labels_T = slot.labels_T.span<int64_t>();
-  const auto mask_T = slot.dloss_T.span<float>();
+  const auto mask_T = slot.mask_T.span<float>();
   slot.loss_tokens = 0.0;
   for (int64_t b = 0; b < shape_.samples; ++b) {
     for (int64_t s = 0; s < shape_.sequence; ++s) {
@@ -135,7 +197,7 @@ void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch) const 
 
 LossSum ModelChunk::sum_loss(const ActivationSlot& slot) const {
   const auto loss_T = slot.head.loss_T.span<float>();
-  const auto mask_T = slot.dloss_T.span<float>();
+  const auto mask_T = slot.mask_T.span<float>();
   LossSum sum{.loss = 0.0, .tokens = slot.loss_tokens};
   for (size_t t = 0; t < loss_T.size(); ++t) {
     if (mask_T[t] != 0.0F)
@@ -144,9 +206,9 @@ LossSum ModelChunk::sum_loss(const ActivationSlot& slot) const {
   return sum;
 }
 
-void ModelChunk::backward_input(ActivationSlot& slot, double loss_scale) {
+void ModelChunk::backward_input(ActivationSlot& slot) {
   assert(mode_ == BackwardMode::split);
-  start_backward(slot, loss_scale);
+  head_.backward_input(context_, layer_input(slot, layers_.size()), slot.head, slot.dx_TH);
   for (size_t layer = layers_.size(); layer-- > 0;) layer_backward_input(slot, layer);
   embedding_backward_input(slot);
 }
@@ -158,10 +220,11 @@ void ModelChunk::backward_weight(ActivationSlot& slot) {
   embedding_backward_weight(slot);
 }
 
-void ModelChunk::backward(ActivationSlot& slot, double loss_scale) {
-  start_backward(slot, loss_scale);
+void ModelChunk::backward(ActivationSlot& slot) {
+  head_.backward_input(context_, layer_input(slot, layers_.size()), slot.head, slot.dx_TH);
   head_.backward_weight(context_, layer_input(slot, layers_.size()), slot.head);
   for (size_t layer = layers_.size(); layer-- > 0;) {
+    recompute(slot, static_cast<int64_t>(layer));
     layer_backward_input(slot, layer);
     layer_backward_weight(slot, layer);
   }
@@ -169,14 +232,18 @@ void ModelChunk::backward(ActivationSlot& slot, double loss_scale) {
   embedding_backward_weight(slot);
 }
 
-void ModelChunk::start_backward(ActivationSlot& slot, double loss_scale) {
-  // A microbatch in which no token counts has loss 0 and gradient 0.
-  const double weight = slot.loss_tokens > 0.0 ? loss_scale / slot.loss_tokens : 0.0;
-  for (float& mask : slot.dloss_T.span<float>()) {
-    mask = static_cast<float>(static_cast<double>(mask) * weight);
+void ModelChunk::recompute(ActivationSlot& slot, int64_t layer) {
+  if (config_.recompute.attention()) {
+    const auto index = static_cast<size_t>(layer);
+    layers_[index].recompute_attention(context_, rates_, slot.sample_ids_B, slot.layers[index]);
+    return;
   }
-  head_.backward_input(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.dloss_T,
-                       slot.head, slot.dx_TH);
+  const auto group = config_.recompute.group_of(layer, config_.num_layers);
+  if (!group || layer != group->last) return;
+  for (auto i = static_cast<size_t>(group->first); i <= static_cast<size_t>(group->last); ++i) {
+    layers_[i].forward(context_, layer_input(slot, i), rates_, slot.sample_ids_B, slot.layers[i],
+                       transient_);
+  }
 }
 
 void ModelChunk::layer_backward_input(ActivationSlot& slot, size_t layer) {

@@ -24,36 +24,36 @@ class ModelChunk {
   /// `parameters` (make_gpt_parameters of the same config) outlives the chunk. Make the chunk on
   /// the thread that runs it, after kernels::set_num_threads.
   ModelChunk(Stream& stream, const ModelConfig& config, const MicrobatchShape& shape,
-             BackwardMode mode, ParameterSet& parameters, const DropoutRates& rates);
+             BackwardMode mode, ParameterSet& parameters, const DropoutRates& rates,
+             MemoryResource& memory = host_memory());
 
   /// Lays one microbatch's tensors in `arena` (or only counts their bytes).
-  ActivationSlot make_slot(Arena& arena) const { return plan_slot(arena, config_, shape_, mode_); }
-  static ActivationSlot plan_slot(Arena& arena, const ModelConfig& config,
-                                  const MicrobatchShape& shape, BackwardMode mode);
+  ActivationSlot make_slot(Arena& arena) const {
+    return plan_slot(arena, config_, shape_, mode_, recomputed_);
+  }
   /// Bytes of one slot.
   size_t slot_bytes() const { return slot_bytes(config_, shape_, mode_); }
   static size_t slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
                            BackwardMode mode);
-  /// Bytes of kernel workspace, shared scratch and rotary angles that the chunk owns.
-  size_t scratch_bytes() const {
-    return scratch_.size_bytes() + workspace_.size_bytes() + rotary_.size_bytes();
-  }
-
-  /// Bytes of the lookup gradient of a tied embedding.
-  size_t gradient_bytes() const { return embedding_.gradient_bytes(); }
+  /// Bytes of what the chunk takes from `memory`, known without making it: kernel workspace, shared
+  /// scratch, rotary angles and the lookup gradient of a tied embedding.
+  static size_t scratch_bytes(const Stream& stream, const ModelConfig& config,
+                              const MicrobatchShape& shape);
+  static size_t lookup_gradient_bytes(const ModelConfig& config);
 
   /// Runs the microbatch through the model with dropout and keeps what backward needs in `slot`.
-  LossSum forward(ActivationSlot& slot, const Microbatch& microbatch);
-  /// As forward without dropout; backward must not follow.
+  /// Gradients will be those of loss_scale * (mean token loss of the microbatch); the caller folds
+  /// 1 / microbatches into loss_scale (reference/megatron.md 4.6). The output weight's gradient is
+  /// added here (OutputHead).
+  LossSum forward(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale);
+  /// As forward without dropout or gradients; backward must not follow.
   LossSum evaluate(ActivationSlot& slot, const Microbatch& microbatch);
-  /// B: all input gradients. The gradient is that of loss_scale * (mean token loss of the
-  /// microbatch); the caller folds 1 / microbatches into loss_scale (reference/megatron.md 4.6).
-  /// Split mode only.
-  void backward_input(ActivationSlot& slot, double loss_scale);
+  /// B: all input gradients. Split mode only.
+  void backward_input(ActivationSlot& slot);
   /// W: adds all weight gradients from what backward_input left in the slot. Split mode only.
   void backward_weight(ActivationSlot& slot);
   /// D: both parts, layer by layer. The gradients have the same bits as B followed by W.
-  void backward(ActivationSlot& slot, double loss_scale);
+  void backward(ActivationSlot& slot);
 
   /// Sets all gradients to zero: the start of a step.
   void zero_gradients();
@@ -65,11 +65,32 @@ class ModelChunk {
   int64_t num_layers() const { return static_cast<int64_t>(layers_.size()); }
 
  private:
-  LossSum run_forward(ActivationSlot& slot, const Microbatch& microbatch,
-                      const DropoutRates& rates);
+  /// What layers that recompute share: a set of activations for each layer of the largest group;
+  /// for selective recomputation one with the output of attention alone.
+  using Recomputed = std::vector<TransformerLayer::Activations>;
+
+  /// Scratch that carries nothing from one task to the next.
+  struct Scratch {
+    TransformerLayer::Transient layer;
+    OutputHead::Transient head;  ///< in the same memory: no task uses both at once
+    Recomputed recomputed;
+  };
+
+  static Scratch plan_scratch(std::byte* memory, size_t& bytes, const ModelConfig& config,
+                              const MicrobatchShape& shape);
+  static size_t workspace_bytes(const Stream& stream, const ModelConfig& config,
+                                const MicrobatchShape& shape);
+  static ActivationSlot plan_slot(Arena& arena, const ModelConfig& config,
+                                  const MicrobatchShape& shape, BackwardMode mode,
+                                  const Recomputed& recomputed);
+  static TransformerLayer::Activations plan_layer(Arena& arena, const ModelConfig& config,
+                                                  const MicrobatchShape& shape, int64_t layer,
+                                                  const Recomputed& recomputed);
+  void run_layers(ActivationSlot& slot, const Microbatch& microbatch, const DropoutRates& rates);
+  /// Makes what backward of `layer` needs and was not kept.
+  void recompute(ActivationSlot& slot, int64_t layer);
   void load(ActivationSlot& slot, const Microbatch& microbatch) const;
   LossSum sum_loss(const ActivationSlot& slot) const;
-  void start_backward(ActivationSlot& slot, double loss_scale);
   void layer_backward_input(ActivationSlot& slot, size_t layer);
   void layer_backward_weight(ActivationSlot& slot, size_t layer);
   void embedding_backward_input(ActivationSlot& slot);
@@ -91,6 +112,8 @@ class ModelChunk {
   Buffer scratch_;
   Buffer workspace_;
   TransformerLayer::Transient transient_;
+  OutputHead::Transient head_transient_;
+  Recomputed recomputed_;
   kernels::Context context_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "weft/kernels/activation.hpp"
 #include "weft/kernels/head_layout.hpp"
+#include "weft/model/recompute.hpp"
 #include "weft/model/rotary_config.hpp"
 #include "weft/tensor/dtype.hpp"
 
@@ -40,7 +41,8 @@ struct ModelConfig {
   double hidden_dropout = 0.1;     ///< --hidden-dropout
   double attention_dropout = 0.1;  ///< --attention-dropout
   double init_method_std = 0.02;   ///< --init-method-std
-  DType dtype = DType::f32;
+  DType dtype = DType::f32;        ///< of parameters and activations: --bf16, --fp16
+  RecomputeConfig recompute;
 
   /// Key and value heads.
   int64_t query_groups() const {

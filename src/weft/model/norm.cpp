@@ -13,7 +13,7 @@ Norm::Norm(const ModelConfig& config, ParameterSet& parameters, const std::strin
                  .gamma_offset = config.layernorm_1p ? 1.0F : 0.0F} {}
 
 Norm::Activations Norm::plan(Arena& arena, const ModelConfig& config, int64_t rows, int64_t width) {
-  const TensorView y_TH = arena.take({rows, width});
+  const TensorView y_TH = arena.take({rows, width}, config.dtype);
   return plan_statistics(arena, config, rows, y_TH);
 }
 
@@ -24,6 +24,12 @@ Norm::Activations Norm::plan_statistics(Arena& arena, const ModelConfig& config,
   if (config.normalization == Normalization::layer_norm) saved.mean_T = arena.take({rows});
   saved.rstd_T = arena.take({rows});
   return saved;
+}
+
+Norm::Activations Norm::Activations::rows(int64_t first, int64_t count, TensorView y_RH) const {
+  return {.y_TH = y_RH,
+          .mean_T = mean_T.empty() ? mean_T : mean_T.rows(first, count),
+          .rstd_T = rstd_T.rows(first, count)};
 }
 
 void Norm::forward(const kernels::Context& context, ConstTensorView x_TH,
@@ -58,10 +64,10 @@ void Norm::backward_weight(const kernels::Context& context, ConstTensorView dy_T
                                       gamma_->grad, beta_->grad);
 }
 
-size_t Norm::workspace_bytes(int64_t rows) const {
-  const int64_t width = gamma_->shape[0];
-  return beta_ == nullptr ? kernels::rms_norm_backward_weight_workspace(rows, width)
-                          : kernels::layer_norm_backward_weight_workspace(rows, width);
+size_t Norm::workspace_bytes(const ModelConfig& config, int64_t rows, int64_t width) {
+  return config.normalization == Normalization::rms_norm
+             ? kernels::rms_norm_backward_weight_workspace(rows, width)
+             : kernels::layer_norm_backward_weight_workspace(rows, width);
 }
 
 }  // namespace weft::model

@@ -19,6 +19,9 @@ class Norm {
     TensorView y_TH;
     TensorView mean_T;  ///< empty for an RMSNorm
     TensorView rstd_T;
+
+    /// The statistics of `count` rows from row `first`, whose output lives in `y_RH`.
+    Activations rows(int64_t first, int64_t count, TensorView y_RH) const;
   };
 
   /// The norm whose parameters are `name`.weight and, for a LayerNorm, `name`.bias.
@@ -37,7 +40,7 @@ class Norm {
   /// Adds the gradients of gamma and beta.
   void backward_weight(const kernels::Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                        const Activations& saved) const;
-  size_t workspace_bytes(int64_t rows) const;
+  static size_t workspace_bytes(const ModelConfig& config, int64_t rows, int64_t width);
 
  private:
   Parameter* gamma_;

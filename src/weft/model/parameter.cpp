@@ -11,16 +11,29 @@
 
 namespace weft::model {
 
-ParameterSet::ParameterSet(std::vector<Parameter> parameters) : parameters_(std::move(parameters)) {
-  Arena plan;
-  for (const Parameter& parameter : parameters_) plan.take(parameter.shape);
-  values_ = Buffer(plan.used_bytes());
-  grads_ = Buffer(plan.used_bytes());
+ParameterSizes slab_sizes(const std::vector<Parameter>& parameters, DType dtype) {
+  Arena mains;
+  Arena values;
+  for (const Parameter& parameter : parameters) {
+    mains.take(parameter.shape);
+    if (dtype != DType::f32) values.take(parameter.shape, dtype);
+  }
+  return {.value_bytes = values.used_bytes(), .main_bytes = mains.used_bytes()};
+}
+
+ParameterSet::ParameterSet(std::vector<Parameter> parameters, DType dtype, MemoryResource& memory)
+    : parameters_(std::move(parameters)) {
+  const ParameterSizes sizes = slab_sizes(parameters_, dtype);
+  mains_ = Buffer(sizes.main_bytes, memory);
+  grads_ = Buffer(sizes.main_bytes, memory);
+  if (sizes.value_bytes > 0) values_ = Buffer(sizes.value_bytes, memory);
   Arena values(values_.data(), values_.size_bytes());
+  Arena mains(mains_.data(), mains_.size_bytes());
   Arena grads(grads_.data(), grads_.size_bytes());
   for (Parameter& parameter : parameters_) {
-    parameter.value = values.take(parameter.shape);
+    parameter.main = mains.take(parameter.shape);
     parameter.grad = grads.take(parameter.shape);
+    parameter.value = dtype == DType::f32 ? parameter.main : values.take(parameter.shape, dtype);
   }
 }
 
@@ -46,7 +59,17 @@ void ParameterSet::initialize(uint64_t seed) {
   const kernels::Context context{stream, {}};
   for (const Parameter& parameter : parameters_) {
     kernels::fill_normal(context, philox::named_key(seed, parameter.name), 0, parameter.init_mean,
-                         parameter.init_deviation, parameter.value);
+                         parameter.init_deviation, parameter.main);
+  }
+  round_values();
+}
+
+void ParameterSet::round_values() {
+  if (values_.size_bytes() == 0) return;
+  Stream stream;
+  const kernels::Context context{stream, {}};
+  for (const Parameter& parameter : parameters_) {
+    kernels::convert(context, parameter.main, parameter.value);
   }
 }
 

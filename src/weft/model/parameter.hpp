@@ -9,27 +9,37 @@
 
 namespace weft::model {
 
-/// One learned tensor. `value` and `grad` (the main gradient, fp32, summed over the microbatches of
-/// a step) live in the ParameterSet's slabs.
+/// One learned tensor. Its views live in the ParameterSet's slabs.
 struct Parameter {
   std::string name;  ///< Megatron's name, for example "decoder.layers.0.mlp.linear_fc1.weight"
   Shape shape;
-  TensorView value;
-  TensorView grad;
-  float init_mean = 0.0F;       ///< initial values are normal with this mean
+  TensorView value;        ///< what the model computes with, in the model's element type
+  TensorView main;         ///< fp32, what the optimizer updates; in an fp32 model the same as value
+  TensorView grad;         ///< fp32, summed over the microbatches of a step
+  float init_mean = 0.0F;  ///< initial values are normal with this mean
   float init_deviation = 0.0F;  ///< and this deviation (0: constant)
 
   /// Weight decay applies to matrices only: not to biases and not to 1-D tensors.
   bool decays() const { return shape.num_dims() > 1; }
 };
 
+/// Bytes of the slabs of a ParameterSet.
+struct ParameterSizes {
+  size_t value_bytes = 0;  ///< 0 in an fp32 model, whose values are the main values
+  size_t main_bytes = 0;   ///< of the main values, and as many of the gradients
+};
+
+/// Sizes of the slabs of `parameters` with values of type `dtype`.
+ParameterSizes slab_sizes(const std::vector<Parameter>& parameters, DType dtype);
+
 /// Every parameter of a model in the order of Megatron's state, with values and gradients in one
 /// slab each.
 class ParameterSet {
  public:
   ParameterSet() = default;
-  /// Allocates both slabs for `parameters`, whose views it fills in.
-  explicit ParameterSet(std::vector<Parameter> parameters);
+  /// Allocates the slabs for `parameters`, whose views it fills in; values are of type `dtype`.
+  explicit ParameterSet(std::vector<Parameter> parameters, DType dtype = DType::f32,
+                        MemoryResource& memory = host_memory());
 
   std::vector<Parameter>& all() { return parameters_; }
   const std::vector<Parameter>& all() const { return parameters_; }
@@ -38,16 +48,21 @@ class ParameterSet {
   /// Parameter of that name; throws Error{internal} when there is none.
   Parameter& at(const std::string& name);
   int64_t num_elements() const;
-  size_t size_bytes() const { return values_.size_bytes() + grads_.size_bytes(); }
+  size_t size_bytes() const {
+    return values_.size_bytes() + mains_.size_bytes() + grads_.size_bytes();
+  }
 
-  /// Fills every value from the Philox stream of (seed, parameter name): the same number for the
-  /// same global element in every layout.
+  /// Fills every main value from the Philox stream of (seed, parameter name): the same number for
+  /// the same global element in every layout.
   void initialize(uint64_t seed);
+  /// Makes every value the rounded main value: after main values were set.
+  void round_values();
   void zero_gradients();
 
  private:
   std::vector<Parameter> parameters_;
-  Buffer values_;
+  Buffer values_;  ///< empty in an fp32 model
+  Buffer mains_;
   Buffer grads_;
 };
 

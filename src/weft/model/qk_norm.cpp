@@ -9,10 +9,8 @@ namespace weft::model {
 using kernels::Context;
 using kernels::HeadPart;
 
-QkNorm::QkNorm(const ModelConfig& config, const MicrobatchShape& shape, int64_t layer,
-               ParameterSet& parameters)
+QkNorm::QkNorm(const ModelConfig& config, int64_t layer, ParameterSet& parameters)
     : layout_(config.head_layout()),
-      tokens_(shape.tokens()),
       queries_(config, parameters, layer_parameter(layer, "self_attention.q_layernorm")),
       keys_(config, parameters, layer_parameter(layer, "self_attention.k_layernorm")) {}
 
@@ -20,7 +18,7 @@ QkNorm::HeadRows QkNorm::plan_rows(Arena& arena, const ModelConfig& config,
                                    const MicrobatchShape& shape) {
   const kernels::HeadLayout layout = config.head_layout();
   const auto take = [&](HeadPart part) {
-    return arena.take({num_head_rows(layout, part, shape.tokens()), layout.head_dim});
+    return arena.take({num_head_rows(layout, part, shape.tokens()), layout.head_dim}, config.dtype);
   };
   const TensorView queries_RD = take(HeadPart::queries);
   return {.queries_RD = queries_RD, .keys_RD = take(HeadPart::keys)};
@@ -70,9 +68,11 @@ void QkNorm::backward_weight(const Context& context, const Activations& saved,
   keys_.backward_weight(context, gradients.keys_RD, saved.input.keys_RD, saved.keys);
 }
 
-size_t QkNorm::workspace_bytes() const {
-  return std::max(queries_.workspace_bytes(num_head_rows(layout_, HeadPart::queries, tokens_)),
-                  keys_.workspace_bytes(num_head_rows(layout_, HeadPart::keys, tokens_)));
+size_t QkNorm::workspace_bytes(const ModelConfig& config, const MicrobatchShape& shape) {
+  const kernels::HeadLayout layout = config.head_layout();
+  const int64_t rows = std::max(num_head_rows(layout, HeadPart::queries, shape.tokens()),
+                                num_head_rows(layout, HeadPart::keys, shape.tokens()));
+  return Norm::workspace_bytes(config, rows, layout.head_dim);
 }
 
 }  // namespace weft::model

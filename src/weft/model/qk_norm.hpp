@@ -25,8 +25,7 @@ class QkNorm {
   };
 
   /// The norms of layer `layer` (0-based).
-  QkNorm(const ModelConfig& config, const MicrobatchShape& shape, int64_t layer,
-         ParameterSet& parameters);
+  QkNorm(const ModelConfig& config, int64_t layer, ParameterSet& parameters);
 
   static HeadRows plan_rows(Arena& arena, const ModelConfig& config, const MicrobatchShape& shape);
   static Activations plan_activations(Arena& arena, const ModelConfig& config,
@@ -41,11 +40,10 @@ class QkNorm {
                       const HeadRows& gradients, const HeadRows& scratch) const;
   void backward_weight(const kernels::Context& context, const Activations& saved,
                        const HeadRows& gradients) const;
-  size_t workspace_bytes() const;
+  static size_t workspace_bytes(const ModelConfig& config, const MicrobatchShape& shape);
 
  private:
   kernels::HeadLayout layout_;
-  int64_t tokens_;
   Norm queries_;
   Norm keys_;
 };

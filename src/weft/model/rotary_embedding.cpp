@@ -14,13 +14,14 @@ std::vector<double> frequencies_of(const ModelConfig& config) {
 
 }  // namespace
 
-RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions)
+RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions,
+                                 MemoryResource& memory)
     : layout_(config.head_layout()), pairs_(config.rotary.pairs) {
   const std::vector<double> frequencies = frequencies_of(config);
   frequencies_ = static_cast<int64_t>(frequencies.size());
   if (frequencies_ == 0) return;
-  cos_PF_ = Tensor({positions, frequencies_}, DType::f32);
-  sin_PF_ = Tensor({positions, frequencies_}, DType::f32);
+  cos_PF_ = Tensor({positions, frequencies_}, DType::f32, memory);
+  sin_PF_ = Tensor({positions, frequencies_}, DType::f32, memory);
   float* cos = cos_PF_.span<float>().data();
   float* sin = sin_PF_.span<float>().data();
   for (int64_t position = 0; position < positions; ++position) {
@@ -32,8 +33,9 @@ RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions)
   }
 }
 
-size_t RotaryEmbedding::size_bytes() const {
-  return frequencies_ == 0 ? 0 : cos_PF_.view().size_bytes() + sin_PF_.view().size_bytes();
+size_t RotaryEmbedding::size_bytes(const ModelConfig& config, int64_t positions) {
+  const size_t table = static_cast<size_t>(positions) * frequencies_of(config).size();
+  return 2 * aligned_size(table * sizeof(float));
 }
 
 ConstTensorView RotaryEmbedding::rows(const Tensor& table_PF, int64_t first, int64_t count) const {

@@ -14,14 +14,16 @@ namespace weft::model {
 class RotaryEmbedding {
  public:
   /// Angles of `positions` positions, computed in fp64. Does nothing unless the model has rope.
-  RotaryEmbedding(const ModelConfig& config, int64_t positions);
+  RotaryEmbedding(const ModelConfig& config, int64_t positions,
+                  MemoryResource& memory = host_memory());
 
   /// Turns queries and keys of qkv_SBQ in place; its first row stands at position `past`.
   void forward(const kernels::Context& context, int64_t past, TensorView qkv_SBQ) const;
   /// Turns dqkv_SBQ from the gradient of forward's output at position 0 into that of its input.
   void backward(const kernels::Context& context, TensorView dqkv_SBQ) const;
 
-  size_t size_bytes() const;
+  /// Bytes that the angles of `positions` positions take.
+  static size_t size_bytes(const ModelConfig& config, int64_t positions);
 
  private:
   ConstTensorView rows(const Tensor& table_PF, int64_t first, int64_t count) const;

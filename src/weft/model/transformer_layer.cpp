@@ -38,24 +38,41 @@ TransformerLayer::TransformerLayer(const Stream& stream, const ModelConfig& conf
                        BiasPlace::in_linear)),
       fc2_(make_linear(stream, shape.tokens(), parameters, layer, "mlp.linear_fc2",
                        BiasPlace::skipped)) {
-  if (config.qk_layernorm) qk_norm_.emplace(config, shape, layer, parameters);
+  if (config.qk_layernorm) qk_norm_.emplace(config, layer, parameters);
 }
 
 TransformerLayer::Activations TransformerLayer::plan_activations(Arena& arena,
                                                                  const ModelConfig& config,
                                                                  const MicrobatchShape& shape) {
+  const Activations attention = plan_attention(arena, config, shape);
+  return plan_without_attention(arena, config, shape, attention);
+}
+
+TransformerLayer::Activations TransformerLayer::plan_attention(Arena& arena,
+                                                               const ModelConfig& config,
+                                                               const MicrobatchShape& shape) {
+  Activations saved;
+  saved.attention_TA = arena.take({shape.tokens(), config.attention_width()}, config.dtype);
+  saved.lse_BNS = arena.take({shape.samples, config.num_attention_heads, shape.sequence});
+  return saved;
+}
+
+TransformerLayer::Activations TransformerLayer::plan_without_attention(Arena& arena,
+                                                                       const ModelConfig& config,
+                                                                       const MicrobatchShape& shape,
+                                                                       const Activations& shared) {
   const int64_t tokens = shape.tokens();
   Activations saved;
   saved.norm1 = Norm::plan(arena, config, tokens, config.hidden_size);
-  saved.qkv_TQ = arena.take({tokens, config.head_layout().qkv_width()});
+  saved.qkv_TQ = arena.take({tokens, config.head_layout().qkv_width()}, config.dtype);
   if (config.qk_layernorm) saved.qk_norm = QkNorm::plan_activations(arena, config, shape);
-  saved.attention_TA = arena.take({tokens, config.attention_width()});
-  saved.lse_BNS = arena.take({shape.samples, config.num_attention_heads, shape.sequence});
-  saved.middle_TH = arena.take({tokens, config.hidden_size});
+  saved.attention_TA = shared.attention_TA;
+  saved.lse_BNS = shared.lse_BNS;
+  saved.middle_TH = arena.take({tokens, config.hidden_size}, config.dtype);
   saved.norm2 = Norm::plan(arena, config, tokens, config.hidden_size);
-  saved.fc1_TG = arena.take({tokens, config.fc1_width()});
-  saved.act_TF = arena.take({tokens, config.ffn_hidden_size});
-  saved.output_TH = arena.take({tokens, config.hidden_size});
+  saved.fc1_TG = arena.take({tokens, config.fc1_width()}, config.dtype);
+  saved.act_TF = arena.take({tokens, config.ffn_hidden_size}, config.dtype);
+  saved.output_TH = arena.take({tokens, config.hidden_size}, config.dtype);
   return saved;
 }
 
@@ -64,13 +81,13 @@ TransformerLayer::Gradients TransformerLayer::plan_gradients(Arena& arena,
                                                              const MicrobatchShape& shape) {
   const int64_t tokens = shape.tokens();
   Gradients gradients;
-  gradients.fc2_TH = arena.take({tokens, config.hidden_size});
-  gradients.fc1_TG = arena.take({tokens, config.fc1_width()});
-  gradients.norm2_TH = arena.take({tokens, config.hidden_size});
-  gradients.proj_TH = arena.take({tokens, config.hidden_size});
-  gradients.qkv_TQ = arena.take({tokens, config.head_layout().qkv_width()});
+  gradients.fc2_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  gradients.fc1_TG = arena.take({tokens, config.fc1_width()}, config.dtype);
+  gradients.norm2_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  gradients.proj_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  gradients.qkv_TQ = arena.take({tokens, config.head_layout().qkv_width()}, config.dtype);
   if (config.qk_layernorm) gradients.qk_norm = QkNorm::plan_rows(arena, config, shape);
-  gradients.norm1_TH = arena.take({tokens, config.hidden_size});
+  gradients.norm1_TH = arena.take({tokens, config.hidden_size}, config.dtype);
   return gradients;
 }
 
@@ -79,10 +96,10 @@ TransformerLayer::Transient TransformerLayer::plan_transient(Arena& arena,
                                                              const MicrobatchShape& shape) {
   const int64_t tokens = shape.tokens();
   Transient transient;
-  transient.branch_TH = arena.take({tokens, config.hidden_size});
-  transient.d_attention_TA = arena.take({tokens, config.attention_width()});
+  transient.branch_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  transient.d_attention_TA = arena.take({tokens, config.attention_width()}, config.dtype);
   if (kernels::is_gated(config.activation)) {
-    transient.d_act_TF = arena.take({tokens, config.ffn_hidden_size});
+    transient.d_act_TF = arena.take({tokens, config.ffn_hidden_size}, config.dtype);
   }
   if (config.qk_layernorm) transient.qk_norm = QkNorm::plan_rows(arena, config, shape);
   return transient;
@@ -91,11 +108,17 @@ TransformerLayer::Transient TransformerLayer::plan_transient(Arena& arena,
 void TransformerLayer::forward(const Context& context, ConstTensorView x_TH,
                                const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
                                const Activations& activations, const Transient& transient) const {
-  assert(shared_.attention != nullptr);
   forward_qkv(context, x_TH, 0, activations, transient);
+  recompute_attention(context, rates, sample_ids_B, activations);
+  forward_rest(context, x_TH, rates, sample_ids_B, activations, transient);
+}
+
+void TransformerLayer::recompute_attention(const Context& context, const DropoutRates& rates,
+                                           std::span<const int64_t> sample_ids_B,
+                                           const Activations& activations) const {
+  assert(shared_.attention != nullptr);
   shared_.attention->forward(context, rates.at(number_, DropoutSite::attention, sample_ids_B),
                              activations.qkv_TQ, activations.attention_TA, activations.lse_BNS);
-  forward_rest(context, x_TH, rates, sample_ids_B, activations, transient);
 }
 
 void TransformerLayer::forward_cached(const Context& context, ConstTensorView x_TH, int64_t past,
@@ -193,11 +216,34 @@ void TransformerLayer::backward_weight(const Context& context, ConstTensorView x
   norm1_.backward_weight(context, gradients.norm1_TH, x_TH, activations.norm1);
 }
 
-size_t TransformerLayer::workspace_bytes() const {
-  return std::max({shared_.attention == nullptr ? 0 : shared_.attention->workspace_bytes(),
-                   qk_norm_ ? qk_norm_->workspace_bytes() : 0, qkv_.workspace_bytes(),
-                   proj_.workspace_bytes(), fc1_.workspace_bytes(), fc2_.workspace_bytes(),
-                   norm1_.workspace_bytes(shape_.tokens())});
+kernels::AttentionSpec TransformerLayer::attention_spec(const ModelConfig& config,
+                                                        const MicrobatchShape& shape) {
+  return {.sequence = shape.sequence,
+          .microbatch = shape.samples,
+          .heads = config.num_attention_heads,
+          .groups = config.query_groups(),
+          .head_dim = config.kv_channels,
+          .dtype = config.dtype};
+}
+
+size_t TransformerLayer::workspace_bytes(const Stream& stream, const ModelConfig& config,
+                                         const MicrobatchShape& shape, bool with_attention) {
+  const auto linear = [&](int64_t in, int64_t out, bool bias) {
+    return Linear::workspace_bytes(
+        stream,
+        {.tokens = shape.tokens(), .in = in, .out = out, .bias = bias, .dtype = config.dtype});
+  };
+  const int64_t hidden = config.hidden_size;
+  size_t attention = 0;
+  if (with_attention) {
+    attention = kernels::AttentionPlan(stream, attention_spec(config, shape)).workspace_bytes();
+  }
+  return std::max({attention, config.qk_layernorm ? QkNorm::workspace_bytes(config, shape) : 0,
+                   linear(hidden, config.head_layout().qkv_width(), config.qkv_bias),
+                   linear(config.attention_width(), hidden, config.linear_bias),
+                   linear(hidden, config.fc1_width(), config.linear_bias),
+                   linear(config.ffn_hidden_size, hidden, config.linear_bias),
+                   Norm::workspace_bytes(config, shape.tokens(), hidden)});
 }
 
 }  // namespace weft::model

@@ -72,6 +72,14 @@ class TransformerLayer {
 
   static Activations plan_activations(Arena& arena, const ModelConfig& config,
                                       const MicrobatchShape& shape);
+  /// As plan_activations, except that the output of attention lives in `shared`, where
+  /// recompute_attention makes it again.
+  static Activations plan_without_attention(Arena& arena, const ModelConfig& config,
+                                            const MicrobatchShape& shape,
+                                            const Activations& shared);
+  /// The two tensors that plan_without_attention leaves out.
+  static Activations plan_attention(Arena& arena, const ModelConfig& config,
+                                    const MicrobatchShape& shape);
   static Gradients plan_gradients(Arena& arena, const ModelConfig& config,
                                   const MicrobatchShape& shape);
   static Transient plan_transient(Arena& arena, const ModelConfig& config,
@@ -81,6 +89,11 @@ class TransformerLayer {
   void forward(const kernels::Context& context, ConstTensorView x_TH, const DropoutRates& rates,
                std::span<const int64_t> sample_ids_B, const Activations& activations,
                const Transient& transient) const;
+
+  /// Makes activations.attention_TA and lse_BNS again from qkv_TQ, with the bits of forward.
+  void recompute_attention(const kernels::Context& context, const DropoutRates& rates,
+                           std::span<const int64_t> sample_ids_B,
+                           const Activations& activations) const;
 
   /// As forward without dropout for the `T` tokens of one sample that follow `past` cached tokens.
   void forward_cached(const kernels::Context& context, ConstTensorView x_TH, int64_t past,
@@ -97,7 +110,12 @@ class TransformerLayer {
   void backward_weight(const kernels::Context& context, ConstTensorView x_TH,
                        const Activations& activations, const Gradients& gradients) const;
 
-  size_t workspace_bytes() const;
+  /// Workspace of a layer of these sizes, known without making it; without attention for one that
+  /// only generates.
+  static size_t workspace_bytes(const Stream& stream, const ModelConfig& config,
+                                const MicrobatchShape& shape, bool with_attention);
+  static kernels::AttentionSpec attention_spec(const ModelConfig& config,
+                                               const MicrobatchShape& shape);
 
  private:
   /// norm1, the qkv product, QK norms and rotation: the part before attention that training and

@@ -23,6 +23,11 @@ size_t slab_bytes(const model::ParameterSet& parameters) {
 
 }  // namespace
 
+int64_t num_states(const OptimizerConfig& config) {
+  if (config.optimizer == "adam") return 2;
+  return config.sgd_momentum > 0.0 ? 1 : 0;
+}
+
 std::vector<std::string> validate(const OptimizerConfig& config) {
   std::vector<std::string> errors;
   const auto require = [&](bool holds, const char* flag, double value, const char* expected) {
@@ -40,17 +45,19 @@ std::vector<std::string> validate(const OptimizerConfig& config) {
   require(is_decay(config.sgd_momentum), "--sgd-momentum", config.sgd_momentum, decay);
   require(config.clip_grad >= 0.0, "--clip-grad", config.clip_grad,
           "a number of at least 0 (0: no clipping)");
+  for (std::string& error : config.loss_scale.validate()) errors.push_back(std::move(error));
   return errors;
 }
 
-Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters)
-    : config_(std::move(config)) {
+Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
+                     MemoryResource& memory)
+    : config_(std::move(config)), scaler_(config_.loss_scale) {
   const std::vector<std::string> errors = validate(config_);
   check(errors.empty(), ErrorKind::usage, "{}", errors.empty() ? "" : errors.front());
 
   const size_t bytes = slab_bytes(parameters);
-  if (is_adam() || config_.sgd_momentum > 0.0) first_ = Buffer(bytes);
-  if (is_adam()) second_ = Buffer(bytes);
+  if (num_states(config_) > 0) first_ = Buffer(bytes, memory);
+  if (num_states(config_) > 1) second_ = Buffer(bytes, memory);
   // An arena without memory hands out empty views, which is what an absent state is.
   Arena first(first_.data(), first_.size_bytes());
   Arena second(second_.data(), second_.size_bytes());
@@ -65,14 +72,17 @@ Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters)
 StepResult Optimizer::step(const kernels::Context& context, double learning_rate,
                            double weight_decay) {
   StepResult result = measure_gradients(context);
+  scaler_.update(result.skipped);
   if (result.skipped) return result;
   ++num_steps_;
-  update(context, learning_rate, weight_decay, clip_coefficient(result.grad_norm));
+  const double factor = clip_coefficient(result.grad_norm) / result.loss_scale;
+  update(context, learning_rate, weight_decay, static_cast<float>(factor));
   return result;
 }
 
 StepResult Optimizer::measure_gradients(const kernels::Context& context) const {
   StepResult result;
+  result.loss_scale = loss_scale();
   double sum = 0.0;
   for (const Slot* slot : name_order_) {
     // Squares of fp32 numbers do not overflow in fp64: a sum that is not finite means that an
@@ -84,7 +94,7 @@ StepResult Optimizer::measure_gradients(const kernels::Context& context) const {
     }
     sum += squares;
   }
-  result.grad_norm = std::sqrt(sum);
+  result.grad_norm = std::sqrt(sum) / result.loss_scale;
   if (result.skipped) return result;
   for (const Slot& slot : slots_) {
     result.num_zeros += kernels::count_zeros(context, slot.parameter->grad);
@@ -92,10 +102,10 @@ StepResult Optimizer::measure_gradients(const kernels::Context& context) const {
   return result;
 }
 
-float Optimizer::clip_coefficient(double grad_norm) const {
-  if (config_.clip_grad <= 0.0) return 1.0F;
+double Optimizer::clip_coefficient(double grad_norm) const {
+  if (config_.clip_grad <= 0.0) return 1.0;
   const double coefficient = config_.clip_grad / (grad_norm + 1e-6);
-  return coefficient < 1.0 ? static_cast<float>(coefficient) : 1.0F;
+  return coefficient < 1.0 ? coefficient : 1.0;
 }
 
 void Optimizer::update(const kernels::Context& context, double learning_rate, double weight_decay,
@@ -114,14 +124,15 @@ void Optimizer::update(const kernels::Context& context, double learning_rate, do
 
   for (const Slot& slot : slots_) {
     const model::Parameter& parameter = *slot.parameter;
+    const TensorView low = parameter.value.dtype() == DType::f32 ? TensorView() : parameter.value;
     const float decay = parameter.decays() ? static_cast<float>(weight_decay) : 0.0F;
     if (is_adam()) {
       adam.weight_decay = decay;
-      kernels::adamw(context, adam, grad_scale, parameter.grad, parameter.value, slot.first,
-                     slot.second);
+      kernels::adamw(context, adam, grad_scale, parameter.grad, parameter.main, slot.first,
+                     slot.second, low);
     } else {
       kernels::sgd(context, adam.learning_rate, momentum, decay, num_steps_ == 1, grad_scale,
-                   parameter.grad, parameter.value, slot.first);
+                   parameter.grad, parameter.main, slot.first, low);
     }
   }
 }
@@ -129,7 +140,7 @@ void Optimizer::update(const kernels::Context& context, double learning_rate, do
 double Optimizer::params_norm(const kernels::Context& context) const {
   double sum = 0.0;
   for (const Slot* slot : name_order_) {
-    sum += kernels::sum_of_squares(context, slot->parameter->value);
+    sum += kernels::sum_of_squares(context, slot->parameter->main);
   }
   return std::sqrt(sum);
 }

@@ -15,12 +15,16 @@ namespace weft::optim {
 /// Every rule that `config` breaks, as sentences that name the flag; empty when it can be used.
 std::vector<std::string> validate(const OptimizerConfig& config);
 
+/// State tensors that the optimizer keeps for each parameter.
+int64_t num_states(const OptimizerConfig& config);
+
 /// What one step did.
 struct StepResult {
-  bool skipped = false;    ///< a gradient was not finite: neither parameters nor state changed
-  double grad_norm = 0.0;  ///< L2 norm of all gradients before clipping; not finite when skipped
-  int64_t num_zeros = 0;   ///< gradient elements that are exactly zero; 0 when skipped
-  std::string non_finite;  ///< name of the first parameter whose gradient is not finite
+  double loss_scale = 1.0;  ///< the loss was multiplied by it
+  bool skipped = false;     ///< a gradient was not finite: neither parameters nor state changed
+  double grad_norm = 0.0;   ///< L2 norm of all gradients before clipping; not finite when skipped
+  int64_t num_zeros = 0;    ///< gradient elements that are exactly zero; 0 when skipped
+  std::string non_finite;   ///< name of the first parameter whose gradient is not finite
 };
 
 /// One tensor of the optimizer's state, for example "optimizer.state.exp_avg.<parameter>".
@@ -29,16 +33,25 @@ struct StateTensor {
   TensorView value;
 };
 
-/// AdamW or SGD over all parameters of a model (reference/megatron.md 6.3). The state is fp32, one
-/// slab per kind, zero at the start. `parameters` must outlive the optimizer.
+/// AdamW or SGD over all parameters of a model (reference/megatron.md 6.3): updates the fp32 main
+/// values and rounds them to the model's. The state is fp32, one slab per kind, zero at the start.
+/// `parameters` must outlive the optimizer.
 class Optimizer {
  public:
   /// Allocates the state. Throws Error{usage} when `config` is not valid.
-  Optimizer(OptimizerConfig config, model::ParameterSet& parameters);
+  Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
+            MemoryResource& memory = host_memory());
 
-  /// Updates every parameter from its gradient: norm, clipping to clip_grad, weight decay on
-  /// matrices only. Gradients are read, never changed. The same gradients give the same bits for
-  /// any number of threads.
+  /// What the loss of the next step is multiplied by.
+  double loss_scale() const { return scaler_.scale(); }
+  const LossScalerState& scaler_state() const { return scaler_.state(); }
+  /// Continues the loss scale of a saved run.
+  void restore_scaler(const LossScalerState& state) { scaler_.restore(state); }
+
+  /// Updates every parameter from its gradient, which is that of loss_scale() times the loss: norm,
+  /// clipping to clip_grad, weight decay on matrices only. Gradients are read, never changed; an
+  /// overflow skips the update and tells the loss scaler. The same gradients give the same bits
+  /// for any number of threads.
   StepResult step(const kernels::Context& context, double learning_rate, double weight_decay);
 
   /// L2 norm of all parameters, in the fixed order of the gradient norm.
@@ -64,11 +77,12 @@ class Optimizer {
 
   bool is_adam() const { return config_.optimizer == "adam"; }
   StepResult measure_gradients(const kernels::Context& context) const;
-  float clip_coefficient(double grad_norm) const;
+  double clip_coefficient(double grad_norm) const;
   void update(const kernels::Context& context, double learning_rate, double weight_decay,
               float grad_scale);
 
   OptimizerConfig config_;
+  LossScaler scaler_;
   Buffer first_;
   Buffer second_;
   std::vector<Slot> slots_;              ///< in the order of the parameters

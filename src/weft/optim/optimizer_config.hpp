@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "weft/optim/loss_scaler.hpp"
+
 namespace weft::optim {
 
 /// The optimizer's constants. Field names are Megatron's flags.
@@ -14,6 +16,7 @@ struct OptimizerConfig {
   double sgd_momentum = 0.9;       ///< --sgd-momentum
   double clip_grad = 1.0;          ///< --clip-grad; 0: off
   bool decoupled_weight_decay = true;
+  LossScaleConfig loss_scale;  ///< --loss-scale and its kin
 };
 
 /// Learning rate and weight decay as functions of the consumed samples (reference/megatron.md 6.4).

@@ -10,7 +10,8 @@ namespace weft::pipeline {
 using schedule::Task;
 using schedule::TaskKind;
 
-Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches)
+Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches,
+                   MemoryResource& memory)
     : chunk_(&chunk), schedule_(std::move(schedule)), num_microbatches_(num_microbatches) {
   const schedule::PipelineSchedule order{{}, num_microbatches, {schedule_}};
   schedule::validate(order);
@@ -19,7 +20,7 @@ Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_
   // Microbatches start and finish in order, so as many slots as are held at once suffice and a
   // microbatch's slot follows from its number.
   const auto num_slots = static_cast<size_t>(schedule::peak_charge(order).front());
-  memory_ = Buffer(num_slots * chunk.slot_bytes());
+  memory_ = Buffer(num_slots * chunk.slot_bytes(), memory);
   Arena arena(memory_.data(), memory_.size_bytes());
   for (size_t i = 0; i < num_slots; ++i) slots_.push_back(chunk.make_slot(arena));
 }
@@ -33,16 +34,16 @@ model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale) {
     switch (task.kind) {
       case TaskKind::forward:
         losses[static_cast<size_t>(task.microbatch)] =
-            chunk_->forward(slot, source.microbatch(task.microbatch));
+            chunk_->forward(slot, source.microbatch(task.microbatch), microbatch_scale);
         break;
       case TaskKind::backward_input:
-        chunk_->backward_input(slot, microbatch_scale);
+        chunk_->backward_input(slot);
         break;
       case TaskKind::backward_weight:
         chunk_->backward_weight(slot);
         break;
       case TaskKind::backward:
-        chunk_->backward(slot, microbatch_scale);
+        chunk_->backward(slot);
         break;
     }
   }

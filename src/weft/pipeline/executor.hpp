@@ -22,7 +22,8 @@ class Executor {
  public:
   /// `chunk` outlives the executor. Throws Error{usage} when the schedule is not complete for
   /// `num_microbatches` and Error{device} when its memory cannot be had.
-  Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches);
+  Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches,
+           MemoryResource& memory = host_memory());
 
   /// One step: zeroes the gradients, runs every task, joins the gradients. The gradient is that of
   /// loss_scale * mean over microbatches of the mean token loss. Returns the loss over all tokens.

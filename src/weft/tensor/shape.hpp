@@ -26,6 +26,10 @@ class Shape {
     assert(dim < num_dims_);
     return sizes_[dim];
   }
+  constexpr void set(size_t dim, int64_t size) {
+    assert(dim < num_dims_);
+    sizes_[dim] = size;
+  }
   /// Size of the last dim; 1 for a scalar.
   constexpr int64_t last() const { return num_dims_ == 0 ? 1 : sizes_[num_dims_ - 1]; }
   /// Product of all sizes; 1 for a scalar.

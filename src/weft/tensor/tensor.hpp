@@ -38,6 +38,8 @@ class ConstTensorView {
     assert(shape.num_elements() == num_elements());
     return {data_, dtype_, shape};
   }
+  /// `count` entries of the first dim from entry `first`.
+  ConstTensorView rows(int64_t first, int64_t count) const;
 
  private:
   const void* data_ = nullptr;
@@ -75,6 +77,8 @@ class TensorView {
     assert(shape.num_elements() == num_elements());
     return {data_, dtype_, shape};
   }
+  /// `count` entries of the first dim from entry `first`.
+  TensorView rows(int64_t first, int64_t count) const;
 
  private:
   void* data_ = nullptr;

@@ -40,8 +40,28 @@ model::RotaryConfig rotary_config(const OptionValues& values) {
   return rotary;
 }
 
+DType element_type(const OptionValues& values) {
+  if (values.flag("fp16")) return DType::f16;
+  return values.flag("bf16") ? DType::bf16 : DType::f32;
+}
+
+model::RecomputeConfig recompute_config(const OptionValues& values) {
+  model::RecomputeConfig recompute;
+  const std::string granularity = values.text("recompute_granularity");
+  if (granularity == "selective") {
+    recompute.granularity = model::RecomputeGranularity::selective;
+  } else if (granularity == "full") {
+    recompute.granularity = model::RecomputeGranularity::full;
+  }
+  if (values.text("recompute_method") == "block") recompute.method = model::RecomputeMethod::block;
+  recompute.num_layers = values.maybe_integer("recompute_num_layers").value_or(1);
+  return recompute;
+}
+
 model::ModelConfig model_config(const OptionValues& values) {
   model::ModelConfig model;
+  model.dtype = element_type(values);
+  model.recompute = recompute_config(values);
   model.num_layers = values.integer("num_layers");
   model.hidden_size = values.integer("hidden_size");
   model.ffn_hidden_size = values.integer("ffn_hidden_size");
@@ -102,6 +122,15 @@ optim::OptimizerConfig optimizer_config(const OptionValues& values) {
   optimizer.adam_eps = values.real("adam_eps");
   optimizer.sgd_momentum = values.real("sgd_momentum");
   optimizer.clip_grad = values.real("clip_grad");
+  optim::LossScaleConfig& scale = optimizer.loss_scale;
+  // Megatron takes a fixed scale of 0 for none given.
+  const double fixed = values.maybe_real("loss_scale").value_or(0.0);
+  scale.dynamic = values.flag("fp16") && fixed == 0.0;
+  scale.constant = fixed == 0.0 ? 1.0 : fixed;
+  scale.initial = values.real("initial_loss_scale");
+  scale.minimum = values.real("min_loss_scale");
+  scale.window = static_cast<int64_t>(values.real("loss_scale_window"));
+  scale.hysteresis = values.integer("hysteresis");
   return optimizer;
 }
 

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "weft/base/error.hpp"
+#include "weft/model/gpt_parameters.hpp"
 #include "weft/model/model_chunk.hpp"
+#include "weft/optim/optimizer.hpp"
 
 namespace weft::train {
 
@@ -11,34 +13,30 @@ namespace {
 
 double megabytes(int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
 
-int64_t state_tensors(const optim::OptimizerConfig& config) {
-  if (config.optimizer == "adam") return 2;
-  return config.sgd_momentum != 0.0 ? 1 : 0;
-}
-
 }  // namespace
 
 MemoryPlan plan_memory(const TrainConfig& config) {
   const model::ModelConfig& model = config.model;
-  const auto element = static_cast<int64_t>(size_of(DType::f32));
-  const int64_t weights = model.num_parameters() * element;
-  // The lookups of a tied embedding have a gradient of their own.
-  const int64_t lookup = model.tied_embeddings ? model.vocab_size * model.hidden_size * element : 0;
   const model::MicrobatchShape shape{.sequence = config.sequence_length,
                                      .samples = config.micro_batch_size};
-  return {.parameter_bytes = weights,
-          .gradient_bytes = weights + lookup,
-          .optimizer_bytes = state_tensors(config.optimizer) * weights,
-          .activation_bytes = static_cast<int64_t>(
-              model::ModelChunk::slot_bytes(model, shape, model::BackwardMode::fused))};
+  const auto bytes = [](size_t size) { return static_cast<int64_t>(aligned_size(size)); };
+  const model::ParameterSizes sizes = model::gpt_parameter_sizes(model);
+  return {.parameter_bytes = bytes(sizes.value_bytes) + bytes(sizes.main_bytes),
+          .gradient_bytes =
+              bytes(sizes.main_bytes) + bytes(model::ModelChunk::lookup_gradient_bytes(model)),
+          .optimizer_bytes = optim::num_states(config.optimizer) * bytes(sizes.main_bytes),
+          .activation_bytes =
+              bytes(model::ModelChunk::slot_bytes(model, shape, model::BackwardMode::fused)),
+          .workspace_bytes = bytes(model::ModelChunk::scratch_bytes(Stream{}, model, shape))};
 }
 
 std::string memory_plan_line(const MemoryPlan& plan) {
   return fmt::format(
       "Planned memory (MB): parameters={:.2f}, gradients={:.2f}, optimizer={:.2f}, "
-      "activations={:.2f}, total={:.2f}",
+      "activations={:.2f}, workspace={:.2f}, total={:.2f}",
       megabytes(plan.parameter_bytes), megabytes(plan.gradient_bytes),
-      megabytes(plan.optimizer_bytes), megabytes(plan.activation_bytes), megabytes(plan.total()));
+      megabytes(plan.optimizer_bytes), megabytes(plan.activation_bytes),
+      megabytes(plan.workspace_bytes), megabytes(plan.total()));
 }
 
 void check_fits(const MemoryPlan& plan, int64_t available_bytes) {

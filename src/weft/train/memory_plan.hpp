@@ -10,17 +10,19 @@ namespace weft::train {
 
 /// Bytes that a rank holds from the first step to the last, known before any of it is taken.
 struct MemoryPlan {
-  int64_t parameter_bytes = 0;
+  int64_t parameter_bytes = 0;  ///< the model's values and, beside 16-bit ones, fp32 main values
   int64_t gradient_bytes = 0;
   int64_t optimizer_bytes = 0;
   int64_t activation_bytes = 0;  ///< of all microbatches in flight
+  int64_t workspace_bytes = 0;   ///< scratch of layers, head and kernels
 
   int64_t total() const {
-    return parameter_bytes + gradient_bytes + optimizer_bytes + activation_bytes;
+    return parameter_bytes + gradient_bytes + optimizer_bytes + activation_bytes + workspace_bytes;
   }
 };
 
-/// The plan of `config`, whose vocabulary size is known. Kernel workspace, a few MB, is not in it.
+/// The plan of `config`, whose vocabulary size is known, on the calling thread's number of threads
+/// (kernels::set_num_threads).
 MemoryPlan plan_memory(const TrainConfig& config);
 
 /// The plan as one console line in MB.

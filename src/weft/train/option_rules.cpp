@@ -8,6 +8,7 @@
 #include "weft/train/model_rules.hpp"
 #include "weft/train/option_table.hpp"
 #include "weft/train/parallel_rules.hpp"
+#include "weft/train/precision_rules.hpp"
 
 namespace weft::train {
 
@@ -30,6 +31,8 @@ class Rules {
   std::vector<OptionProblem> check() {
     sizes();
     append(check_model_kind(values_));
+    append(check_precision(values_));
+    append(check_recompute(values_));
     ranks();
     batches();
     length();

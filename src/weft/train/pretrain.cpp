@@ -14,6 +14,7 @@
 #include "weft/data/build_datasets.hpp"
 #include "weft/data/data_files.hpp"
 #include "weft/device/process_memory.hpp"
+#include "weft/kernels/context.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/console_lines.hpp"
 #include "weft/train/memory_plan.hpp"
@@ -63,6 +64,8 @@ class Pretraining {
     print_datetime(logger_, "after megatron is initialized");
     logger_.result("building GPT model ...");
     logger_.result(parameter_count_line(0, 0, config_.model.num_parameters()));
+    // Workspace is planned for the threads that will use it.
+    if (config_.threads_per_rank > 0) kernels::set_num_threads(config_.threads_per_rank);
     const MemoryPlan plan = plan_memory(config_);
     logger_.result(memory_plan_line(plan));
     check_fits(plan, machine_memory());

@@ -28,6 +28,7 @@ TheoreticalLayout theoretical_layout(const TrainConfig& config) {
   layout.sequence_length = config.sequence_length;
   layout.micro_batch_size = config.micro_batch_size;
   layout.num_microbatches = config.global_batch_size / config.micro_batch_size;
+  layout.selective_recompute = config.model.recompute.attention();
   return layout;
 }
 

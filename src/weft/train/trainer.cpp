@@ -8,13 +8,14 @@
 #include "weft/optim/schedule.hpp"
 #include "weft/schedule/single_stage.hpp"
 #include "weft/train/batch_source.hpp"
+#include "weft/train/memory_plan.hpp"
 
 namespace weft::train {
 
 namespace {
 
-model::ParameterSet initial_parameters(const TrainConfig& config) {
-  model::ParameterSet parameters = model::make_gpt_parameters(config.model);
+model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource& memory) {
+  model::ParameterSet parameters = model::make_gpt_parameters(config.model, memory);
   parameters.initialize(config.seed);
   return parameters;
 }
@@ -27,13 +28,17 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
       rank_(rank.rank),
       shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
       num_microbatches_(config.global_batch_size / config.micro_batch_size),
-      parameters_(initial_parameters(config)),
+      memory_(static_cast<size_t>(plan_memory(config).total())),
+      parameters_(initial_parameters(config, memory_)),
       chunk_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
              {.hidden = config.model.hidden_dropout,
               .attention = config.model.attention_dropout,
-              .seed = config.seed}),
-      executor_(chunk_, schedule::accumulate(num_microbatches_), num_microbatches_),
-      optimizer_(config.optimizer, parameters_) {
+              .seed = config.seed},
+             memory_),
+      executor_(chunk_, schedule::accumulate(num_microbatches_), num_microbatches_, memory_),
+      optimizer_(config.optimizer, parameters_, memory_) {
+  check(memory_.used_bytes() == memory_.size_bytes(), ErrorKind::internal,
+        "the memory plan of {} bytes holds {}", memory_.size_bytes(), memory_.used_bytes());
   if (datasets.train == nullptr) return;
   train_source_.emplace(*datasets.train, sampler_config(datasets.train->size()), shape_,
                         config_.model.vocab_size);
@@ -44,7 +49,7 @@ IterationResult Trainer::train_iteration() {
   train_source_->start_iteration(state_.consumed_train_samples);
 
   IterationResult result;
-  result.loss = executor_.run_step(*train_source_, /*loss_scale=*/1.0);
+  result.loss = executor_.run_step(*train_source_, optimizer_.loss_scale());
   result.step = optimizer_.step({stream_, {}}, learning_rate(),
                                 optim::weight_decay(config_.schedule, state_.schedule_samples));
   check_finite(result);
@@ -65,7 +70,8 @@ void Trainer::check_finite(const IterationResult& result) const {
                    "Rank {}, iteration {}: the loss is {} (expected a finite number)", rank_,
                    iteration, result.loss.mean());
   }
-  if (result.step.skipped) {
+  // A dynamic loss scale finds its value by overflows: they skip the step.
+  if (result.step.skipped && !config_.optimizer.loss_scale.dynamic) {
     fail_with_hint(ErrorKind::numeric,
                    "a smaller --lr or --clip-grad, or --no-check-for-nan-in-loss-and-grad",
                    "Rank {}, iteration {}: the gradient of {} is not finite", rank_, iteration,
@@ -96,10 +102,5 @@ double Trainer::learning_rate() const {
 }
 
 double Trainer::params_norm() const { return optimizer_.params_norm({stream_, {}}); }
-
-size_t Trainer::planned_bytes() const {
-  return parameters_.size_bytes() + chunk_.scratch_bytes() + chunk_.gradient_bytes() +
-         executor_.activation_bytes() + optimizer_.state_bytes();
-}
 
 }  // namespace weft::train

@@ -46,9 +46,8 @@ class Trainer {
   /// L2 norm of all parameters.
   double params_norm() const;
 
-  /// Bytes that the run holds from start to end: parameters, gradients, optimizer state,
-  /// activations and workspace.
-  size_t planned_bytes() const;
+  /// Bytes of the one block of memory that the run holds from start to end.
+  size_t planned_bytes() const { return memory_.size_bytes(); }
 
  private:
   void check_finite(const IterationResult& result) const;
@@ -61,6 +60,7 @@ class Trainer {
   int64_t num_microbatches_;
   std::optional<BatchSource> train_source_;  ///< empty without training data
   mutable Stream stream_;
+  PlannedMemory memory_;
   model::ParameterSet parameters_;
   model::ModelChunk chunk_;
   pipeline::Executor executor_;

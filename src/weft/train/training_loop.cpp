@@ -68,7 +68,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
                                  .consumed_samples = trainer_.state().consumed_train_samples,
                                  .lm_loss = loss,
                                  .grad_norm = result.step.grad_norm,
-                                 .loss_scale = 1.0,
+                                 .loss_scale = result.step.loss_scale,
                                  .learning_rate = result.learning_rate,
                                  .skipped = result.step.skipped,
                                  .step_s = result.seconds,
@@ -110,6 +110,7 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
     report.num_zeros = static_cast<double>(result.step.num_zeros);
   }
   if (config_.log_params_norm) report.params_norm = trainer_.params_norm();
+  report.loss_scale = trainer_.optimizer().loss_scale();
   report.skipped_iterations = interval_.skipped;
   report.nan_iterations = interval_.nan;
   print(iteration_line(report));

@@ -1,0 +1,161 @@
+#include "weft/kernels/gemm.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "weft/kernels/checks.hpp"
+#include "weft/kernels/elementwise.hpp"
+#include "weft/kernels/onednn_product.hpp"
+#include "weft/tensor/arena.hpp"
+
+namespace weft::kernels {
+
+namespace {
+
+void check_spec(const GemmSpec& spec) {
+  check(spec.m > 0 && spec.n > 0 && spec.k > 0, ErrorKind::internal,
+        "matrix product of sizes m = {}, n = {}, k = {}; every size must be at least 1", spec.m,
+        spec.n, spec.k);
+  const bool known =
+      spec.dtype == DType::f32 || spec.dtype == DType::bf16 || spec.dtype == DType::f16;
+  check(known && (spec.c_dtype == spec.dtype || spec.c_dtype == DType::f32), ErrorKind::internal,
+        "matrix product of {} into {}; expected f32, bf16 or f16 into the same or f32",
+        name(spec.dtype), name(spec.c_dtype));
+}
+
+/// Rows of C that a product of f16 computes at once. A transposed A belongs to a weight gradient,
+/// whose C is narrow.
+int64_t panel_rows(const GemmSpec& spec) {
+  return std::min<int64_t>(spec.m, spec.transpose_a ? 2048 : 256);
+}
+
+/// The product of `rows` rows of C on operands converted to f32.
+GemmSpec panel_spec(const GemmSpec& spec, int64_t rows) {
+  GemmSpec panel = spec;
+  panel.m = rows;
+  panel.a_stride = 0;
+  panel.dtype = DType::f32;
+  panel.c_dtype = DType::f32;
+  return panel;
+}
+
+ConstTensorView at(ConstTensorView matrix, int64_t element, int64_t count) {
+  const auto* bytes = static_cast<const std::byte*>(matrix.raw());
+  return {bytes + static_cast<size_t>(element) * size_of(matrix.dtype()), matrix.dtype(), {count}};
+}
+
+TensorView at(TensorView matrix, int64_t element, int64_t count) {
+  auto* bytes = static_cast<std::byte*>(matrix.raw());
+  return {bytes + static_cast<size_t>(element) * size_of(matrix.dtype()), matrix.dtype(), {count}};
+}
+
+}  // namespace
+
+/// f32 and bf16: one product of oneDNN. f16: B converted once, then panels of A and C.
+class GemmPlan::Backend {
+ public:
+  explicit Backend(const GemmSpec& spec) : spec_(spec) {
+    if (spec.dtype != DType::f16) {
+      whole_.emplace(spec);
+      return;
+    }
+    const int64_t rows = panel_rows(spec);
+    whole_.emplace(panel_spec(spec, rows));
+    if (spec.m % rows != 0) rest_.emplace(panel_spec(spec, spec.m % rows));
+  }
+
+  size_t workspace_bytes() const {
+    size_t bytes = whole_->workspace_bytes();
+    if (rest_) bytes = std::max(bytes, rest_->workspace_bytes());
+    if (spec_.dtype != DType::f16) return bytes;
+    Arena counting;
+    take_panels(counting);
+    return counting.used_bytes() + bytes;
+  }
+
+  void run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
+           ConstTensorView bias) const {
+    if (spec_.dtype != DType::f16) {
+      whole_->run(context.workspace.data(), a.raw(), b.raw(), c.raw(), bias.raw());
+      return;
+    }
+    Arena arena(context.workspace.data(), context.workspace.size());
+    const Panels panels = take_panels(arena);
+    convert(context, b, panels.b);
+    if (spec_.bias) convert(context, bias, panels.bias);
+    for (int64_t first = 0; first < spec_.m; first += panel_rows(spec_)) {
+      const int64_t rows = std::min(panel_rows(spec_), spec_.m - first);
+      run_panel(context, first, rows, a, panels, c);
+    }
+  }
+
+ private:
+  /// Operands of one panel in f32. C is only needed where the result is rounded to f16.
+  struct Panels {
+    TensorView a;
+    TensorView b;
+    TensorView c;
+    TensorView bias;
+    size_t bytes = 0;
+  };
+
+  Panels take_panels(Arena& arena) const {
+    Panels panels;
+    panels.b = arena.take({spec_.k, spec_.n});
+    panels.a = arena.take({panel_rows(spec_), spec_.k});
+    if (spec_.c_dtype == DType::f16) panels.c = arena.take({panel_rows(spec_), spec_.n});
+    if (spec_.bias) panels.bias = arena.take({spec_.n});
+    panels.bytes = arena.used_bytes();
+    return panels;
+  }
+
+  void run_panel(const Context& context, int64_t first, int64_t rows, ConstTensorView a,
+                 const Panels& panels, TensorView c) const {
+    const int64_t stored_rows = spec_.transpose_a ? spec_.k : rows;
+    const int64_t columns = spec_.transpose_a ? rows : spec_.k;
+    const int64_t start = spec_.transpose_a ? first : first * spec_.a_row();
+    for (int64_t row = 0; row < stored_rows; ++row) {
+      convert(context, at(a, start + row * spec_.a_row(), columns),
+              at(panels.a, row * columns, columns));
+    }
+    const TensorView c_rows = at(c, first * spec_.n, rows * spec_.n);
+    const TensorView c_panel =
+        spec_.c_dtype == DType::f16 ? at(panels.c, 0, rows * spec_.n) : c_rows;
+    if (spec_.accumulate && spec_.c_dtype == DType::f16) convert(context, c_rows, c_panel);
+    const OneDnnProduct& product = rows == panel_rows(spec_) ? *whole_ : *rest_;
+    product.run(context.workspace.data() + panels.bytes, panels.a.raw(), panels.b.raw(),
+                c_panel.raw(), panels.bias.raw());
+    if (spec_.c_dtype == DType::f16) convert(context, c_panel, c_rows);
+  }
+
+  GemmSpec spec_;
+  std::optional<OneDnnProduct> whole_;
+  std::optional<OneDnnProduct> rest_;
+};
+
+GemmPlan::GemmPlan(const Stream& /*stream*/, const GemmSpec& spec) : spec_(spec) {
+  check_spec(spec);
+  backend_ = std::make_unique<Backend>(spec);
+}
+
+GemmPlan::~GemmPlan() = default;
+GemmPlan::GemmPlan(GemmPlan&&) noexcept = default;
+GemmPlan& GemmPlan::operator=(GemmPlan&&) noexcept = default;
+
+size_t GemmPlan::workspace_bytes() const { return backend_->workspace_bytes(); }
+
+void GemmPlan::run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
+                   ConstTensorView bias) const {
+  check_size("A", a, spec_.m * spec_.k, spec_.dtype);
+  check_size("B", b, spec_.k * spec_.n, spec_.dtype);
+  check_size("C", c, spec_.m * spec_.n, spec_.c_dtype);
+  if (spec_.bias) {
+    check_size("bias", bias, spec_.n, spec_.dtype);
+  } else {
+    check(bias.empty(), ErrorKind::internal, "a bias is given to a product made without one");
+  }
+  check_workspace("GemmPlan::run", context, workspace_bytes());
+  backend_->run(context, a, b, c, bias);
+}
+
+}  // namespace weft::kernels
