@@ -1,66 +1,55 @@
 #include "weft/kernels/activation.hpp"
-#include "weft/kernels/activation_math.hpp"
-#include "weft/kernels/checks.hpp"
-#include "weft/kernels/parallel.hpp"
 
-namespace weft::kernels {
+#include "weft/kernels/activation_math.hpp"
+#include "weft/kernels/element_loops.hpp"
+
+namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
-// Forward may run in place and backward may overwrite dy, so the pointers are not __restrict; the
-// loops carry no dependence because every element is read before it is written.
-template <typename Function>
-void forward_loop(int64_t size, const float* x, float* y) {
-  parallel_pieces(size, kElementPiece, [=](int64_t begin, int64_t end) {
-#pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) y[i] = Function::forward(x[i]);
+// Forward may run in place and backward may overwrite dy: every element is read before it is
+// written.
+template <typename Function, typename T>
+void forward_loop(int64_t size, const T* x, T* y) {
+  store_all(size, y, [=](int64_t i) { return Function::forward(load(x[i])); });
+}
+
+template <typename Function, typename T>
+void backward_loop(int64_t size, const T* dy, const T* x, T* dx) {
+  store_all(size, dx, [=](int64_t i) { return load(dy[i]) * Function::derivative(load(x[i])); });
+}
+
+template <typename T>
+void swiglu_forward(int64_t tokens, int64_t width, const T* x_all, T* y_all) {
+  parallel_rows(tokens, width, [=](int64_t token) {
+    const T* gate = x_all + token * 2 * width;
+    const T* up = gate + width;
+    store_row(width, y_all + token * width,
+              [=](int64_t i) { return SwiGlu::forward(load(gate[i]), load(up[i])); });
   });
 }
 
-template <typename Function>
-void backward_loop(int64_t size, const float* dy, const float* x, float* dx) {
-  parallel_pieces(size, kElementPiece, [=](int64_t begin, int64_t end) {
-#pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) dx[i] = dy[i] * Function::derivative(x[i]);
-  });
-}
-
-void swiglu_forward(int64_t tokens, int64_t width, const float* x_all, float* y_all) {
-  parallel_pieces(tokens, rows_per_piece(width), [=](int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token) {
-      const float* __restrict gate = x_all + token * 2 * width;
-      const float* __restrict up = gate + width;
-      float* __restrict y = y_all + token * width;
-      for (int64_t i = 0; i < width; ++i) y[i] = SwiGlu::forward(gate[i], up[i]);
+template <typename T>
+void swiglu_backward(int64_t tokens, int64_t width, const T* dy_all, const T* x_all, T* dx_all) {
+  parallel_rows(tokens, width, [=](int64_t token) {
+    const T* __restrict dy = dy_all + token * width;
+    const T* __restrict gate = x_all + token * 2 * width;
+    const T* __restrict up = gate + width;
+    T* __restrict d_gate = dx_all + token * 2 * width;
+    T* __restrict d_up = d_gate + width;
+    for (int64_t i = 0; i < width; ++i) {
+      const float x = load(gate[i]);
+      d_gate[i] = store<T>(load(dy[i]) * SwiGlu::gate_derivative(x, load(up[i])));
+      d_up[i] = store<T>(load(dy[i]) * SwiGlu::up_derivative(x));
     }
   });
 }
 
-void swiglu_backward(int64_t tokens, int64_t width, const float* dy_all, const float* x_all,
-                     float* dx_all) {
-  parallel_pieces(tokens, rows_per_piece(width), [=](int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token) {
-      const float* __restrict dy = dy_all + token * width;
-      const float* __restrict gate = x_all + token * 2 * width;
-      const float* __restrict up = gate + width;
-      float* __restrict d_gate = dx_all + token * 2 * width;
-      float* __restrict d_up = d_gate + width;
-      for (int64_t i = 0; i < width; ++i) {
-        d_gate[i] = dy[i] * SwiGlu::gate_derivative(gate[i], up[i]);
-        d_up[i] = dy[i] * SwiGlu::up_derivative(gate[i]);
-      }
-    }
-  });
-}
-
-}  // namespace
-
-void activation_forward(const Context& /*context*/, Activation activation, ConstTensorView x_TG,
-                        TensorView y_TF) {
+template <typename T>
+void forward(Activation activation, ConstTensorView x_TG, TensorView y_TF) {
   const int64_t size = x_TG.num_elements();
-  const float* x = x_TG.data<float>();
-  float* y = y_TF.data<float>();
-  check_size("y_TF", y_TF, is_gated(activation) ? size / 2 : size);
+  const T* x = x_TG.data<T>();
+  T* y = y_TF.data<T>();
   switch (activation) {
     case Activation::gelu_tanh:
       return forward_loop<GeluTanh>(size, x, y);
@@ -73,14 +62,13 @@ void activation_forward(const Context& /*context*/, Activation activation, Const
   }
 }
 
-void activation_backward(const Context& /*context*/, Activation activation, ConstTensorView dy_TF,
-                         ConstTensorView x_TG, TensorView dx_TG) {
+template <typename T>
+void backward(Activation activation, ConstTensorView dy_TF, ConstTensorView x_TG,
+              TensorView dx_TG) {
   const int64_t size = x_TG.num_elements();
-  const float* dy = dy_TF.data<float>();
-  const float* x = x_TG.data<float>();
-  float* dx = dx_TG.data<float>();
-  check_size("dy_TF", dy_TF, is_gated(activation) ? size / 2 : size);
-  check_size("dx_TG", dx_TG, size);
+  const T* dy = dy_TF.data<T>();
+  const T* x = x_TG.data<T>();
+  T* dx = dx_TG.data<T>();
   switch (activation) {
     case Activation::gelu_tanh:
       return backward_loop<GeluTanh>(size, dy, x, dx);
@@ -93,4 +81,16 @@ void activation_backward(const Context& /*context*/, Activation activation, Cons
   }
 }
 
-}  // namespace weft::kernels
+}  // namespace
+
+void activation_forward(const Context& /*context*/, Activation activation, ConstTensorView x_TG,
+                        TensorView y_TF) {
+  with_type(x_TG.dtype(), [&]<typename T>(T) { forward<T>(activation, x_TG, y_TF); });
+}
+
+void activation_backward(const Context& /*context*/, Activation activation, ConstTensorView dy_TF,
+                         ConstTensorView x_TG, TensorView dx_TG) {
+  with_type(x_TG.dtype(), [&]<typename T>(T) { backward<T>(activation, dy_TF, x_TG, dx_TG); });
+}
+
+}  // namespace weft::kernels::cpu::inline WEFT_ISA

@@ -1,17 +1,53 @@
 #pragma once
 
 #include "weft/device/instruction_set.hpp"
+#include "weft/kernels/activation.hpp"
+#include "weft/kernels/cross_entropy.hpp"
+#include "weft/kernels/dropout.hpp"
+#include "weft/kernels/elementwise.hpp"
+#include "weft/kernels/embedding.hpp"
+#include "weft/kernels/head_rows.hpp"
 #include "weft/kernels/layer_norm.hpp"
+#include "weft/kernels/rms_norm.hpp"
+#include "weft/kernels/rotary.hpp"
 
 // How a kernel reaches the processor. The public function (layer_norm.cpp) checks its arguments and
 // calls the loop of the same name and signature that stands in kernels::cpu (layer_norm_cpu.cpp),
 // compiled once per instruction set, through the table of its set.
 
 /// Every kernel with a loop in kernels::cpu.
-#define WEFT_CPU_KERNELS(X)    \
-  X(layer_norm_forward)        \
-  X(layer_norm_backward_input) \
-  X(layer_norm_backward_weight)
+#define WEFT_CPU_KERNELS(X)     \
+  X(layer_norm_forward)         \
+  X(layer_norm_backward_input)  \
+  X(layer_norm_backward_weight) \
+  X(rms_norm_forward)           \
+  X(rms_norm_backward_input)    \
+  X(rms_norm_backward_weight)   \
+  X(activation_forward)         \
+  X(activation_backward)        \
+  X(rotary_forward)             \
+  X(rotary_backward)            \
+  X(gather_heads)               \
+  X(scatter_heads)              \
+  X(embedding_forward)          \
+  X(embedding_backward)         \
+  X(dropout_forward)            \
+  X(bias_dropout_add_forward)   \
+  X(cross_entropy_max)          \
+  X(cross_entropy_sums)         \
+  X(cross_entropy_loss)         \
+  X(cross_entropy_backward)     \
+  X(fill_zero)                  \
+  X(convert)                    \
+  X(add)                        \
+  X(scale)                      \
+  X(column_sum)                 \
+  X(sum_of_squares)             \
+  X(count_zeros)                \
+  X(all_finite)                 \
+  X(fill_normal)                \
+  X(adamw)                      \
+  X(sgd)
 
 namespace weft::kernels {
 

@@ -11,6 +11,9 @@ namespace weft::kernels {
 /// Sets every element to zero.
 void fill_zero(const Context& context, TensorView y);
 
+/// y = x, elementwise: from any of f32, bf16 and f16 to any of them, rounded to nearest even.
+void convert(const Context& context, ConstTensorView x, TensorView y);
+
 /// y += x, elementwise.
 void add(const Context& context, ConstTensorView x, TensorView y);
 
@@ -51,11 +54,12 @@ struct AdamWStep {
 
 /// p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + wd * p) after updating m and v with g * grad_scale.
 void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
-           TensorView param, TensorView exp_avg, TensorView exp_avg_sq);
+           TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low = {});
 
 /// SGD with momentum: buf = first ? g : momentum * buf + g; p -= lr * buf, where g = grad *
 /// grad_scale + weight_decay * p. `buffer` is empty when momentum is 0.
 void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
-         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer);
+         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
+         TensorView low = {});
 
 }  // namespace weft::kernels

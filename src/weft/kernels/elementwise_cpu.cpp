@@ -1,16 +1,15 @@
 #include "weft/kernels/elementwise.hpp"
 
 #include <atomic>
-#include <cmath>
 #include <cstring>
+#include <type_traits>
 
-#include "weft/kernels/checks.hpp"
+#include "weft/kernels/element_loops.hpp"
 #include "weft/kernels/lanes.hpp"
 #include "weft/kernels/optimizer_math.hpp"
-#include "weft/kernels/parallel.hpp"
 #include "weft/kernels/row_chunks.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::cpu::inline WEFT_ISA {
 
 void fill_zero(const Context& /*context*/, TensorView y) {
   auto* bytes = static_cast<std::byte*>(y.raw());
@@ -20,38 +19,48 @@ void fill_zero(const Context& /*context*/, TensorView y) {
   });
 }
 
+void convert(const Context& /*context*/, ConstTensorView x, TensorView y) {
+  with_type(x.dtype(), [&]<typename From>(From) {
+    with_type(y.dtype(), [&]<typename To>(To) {
+      const From* in = x.data<From>();
+      if constexpr (std::is_same_v<From, To>) {
+        // Not through float: the bits of a NaN stay too.
+        parallel_pieces(
+            x.num_elements(), kElementPiece, [=, out = y.data<To>()](int64_t begin, int64_t end) {
+              std::memmove(out + begin, in + begin, static_cast<size_t>(end - begin) * sizeof(To));
+            });
+      } else {
+        store_all(x.num_elements(), y.data<To>(), [=](int64_t i) { return load(in[i]); });
+      }
+    });
+  });
+}
+
 void add(const Context& /*context*/, ConstTensorView x, TensorView y) {
-  check_size("x", x, y.num_elements());
-  const float* __restrict in = x.data<float>();
-  float* __restrict out = y.data<float>();
-  parallel_pieces(y.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
-#pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) out[i] += in[i];
+  with_type(y.dtype(), [&]<typename T>(T) {
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    store_all(y.num_elements(), out, [=](int64_t i) { return load(out[i]) + load(in[i]); });
   });
 }
 
 void scale(const Context& /*context*/, float factor, TensorView y) {
-  float* out = y.data<float>();
-  parallel_pieces(y.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out[i] *= factor;
+  with_type(y.dtype(), [&]<typename T>(T) {
+    T* out = y.data<T>();
+    store_all(y.num_elements(), out, [=](int64_t i) { return load(out[i]) * factor; });
   });
-}
-
-size_t column_sum_workspace(int64_t rows, int64_t columns) {
-  return row_chunk_bytes(rows, columns);
 }
 
 void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
   const int64_t columns = x_TN.shape().last();
   const int64_t rows = x_TN.shape().num_rows();
-  check_size("y_N", y_N, columns);
-  check_workspace("column_sum", context, column_sum_workspace(rows, columns));
-  const float* x = x_TN.data<float>();
   auto* partials = reinterpret_cast<float*>(context.workspace.data());
-  sum_row_chunks(rows, columns, partials, [=](int64_t row, float* sums) {
-    const float* __restrict in = x + row * columns;
-    float* __restrict out = sums;
-    for (int64_t i = 0; i < columns; ++i) out[i] += in[i];
+  with_type(x_TN.dtype(), [&]<typename T>(T) {
+    const T* x = x_TN.data<T>();
+    sum_row_chunks(rows, columns, partials, [=](int64_t row, float* sums) {
+      const T* in = x + row * columns;
+      store_row(columns, true, sums, [=](int64_t i) { return load(in[i]); });
+    });
   });
   add_row_chunks(rows, columns, 0, columns, partials, y_N.data<float>());
 }
@@ -95,85 +104,104 @@ int64_t count_zeros(const Context& /*context*/, ConstTensorView x) {
 }
 
 bool all_finite(const Context& /*context*/, ConstTensorView x) {
-  const float* values = x.data<float>();
   std::atomic<bool> finite{true};
-  parallel_pieces(x.num_elements(), kElementPiece, [=, &finite](int64_t begin, int64_t end) {
-    constexpr uint32_t kExponent = 0x7F800000u;
-    uint32_t found = 0;
-    for (int64_t i = begin; i < end; ++i) {
-      found |= (math::bits_of(values[i]) & kExponent) == kExponent ? 1u : 0u;
-    }
-    if (found != 0) finite.store(false, std::memory_order_relaxed);
+  with_type(x.dtype(), [&]<typename T>(T) {
+    const T* values = x.data<T>();
+    parallel_pieces(x.num_elements(), kElementPiece, [=, &finite](int64_t begin, int64_t end) {
+      constexpr uint32_t kExponent = 0x7F800000u;
+      uint32_t found = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        found |= (math::bits_of(load(values[i])) & kExponent) == kExponent ? 1u : 0u;
+      }
+      if (found != 0) finite.store(false, std::memory_order_relaxed);
+    });
   });
   return finite.load();
 }
 
 void fill_normal(const Context& /*context*/, philox::Key key, uint64_t first_element, float mean,
                  float deviation, TensorView x) {
-  float* values = x.data<float>();
   const double centre = mean;
   const double width = deviation;
-  parallel_pieces(x.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const uint64_t element = first_element + static_cast<uint64_t>(i);
-      const philox::Block block = philox::generate(key, philox::counter(element / 2, 0));
-      const uint32_t* words = block.word + 2 * (element % 2);
-      values[i] = static_cast<float>(centre + width * box_muller(words[0], words[1]));
-    }
+  store_all(x.num_elements(), x.data<float>(), [=](int64_t i) {
+    const uint64_t element = first_element + static_cast<uint64_t>(i);
+    const philox::Block block = philox::generate(key, philox::counter(element / 2, 0));
+    const uint32_t* words = block.word + 2 * (element % 2);
+    return static_cast<float>(centre + width * box_muller(words[0], words[1]));
   });
 }
 
+namespace {
+
+/// Calls body(store_low) where store_low(i, value) rounds a new parameter into `low`, or does
+/// nothing when there is none.
+template <typename Body>
+void with_low(TensorView low, const Body& body) {
+  if (low.empty()) return body([](int64_t, float) {});
+  with_type(low.dtype(), [&]<typename T>(T) {
+    body([to = low.data<T>()](int64_t i, float value) { to[i] = store<T>(value); });
+  });
+}
+
+}  // namespace
+
 void adamw(const Context& /*context*/, const AdamWStep& step, float grad_scale,
-           ConstTensorView grad, TensorView param, TensorView exp_avg, TensorView exp_avg_sq) {
-  const int64_t size = param.num_elements();
-  check_size("grad", grad, size);
-  check_size("exp_avg", exp_avg, size);
-  check_size("exp_avg_sq", exp_avg_sq, size);
+           ConstTensorView grad, TensorView param, TensorView exp_avg, TensorView exp_avg_sq,
+           TensorView low) {
   const float* gradients = grad.data<float>();
   float* params = param.data<float>();
   float* averages = exp_avg.data<float>();
   float* squares = exp_avg_sq.data<float>();
-  parallel_pieces(size, kElementPiece, [=](int64_t begin, int64_t end) {
-    const AdamWStep constants = step;
-    const float* __restrict g = gradients;
-    float* __restrict p = params;
-    float* __restrict m = averages;
-    float* __restrict v = squares;
-    for (int64_t i = begin; i < end; ++i) {
-      const AdamWElement after = adamw_element(constants, g[i] * grad_scale, {p[i], m[i], v[i]});
-      p[i] = after.param;
-      m[i] = after.exp_avg;
-      v[i] = after.exp_avg_sq;
-    }
+  with_low(low, [&](auto store_low) {
+    parallel_pieces(param.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
+      const AdamWStep constants = step;
+      const auto write_low = store_low;
+      const float* __restrict g = gradients;
+      float* __restrict p = params;
+      float* __restrict m = averages;
+      float* __restrict v = squares;
+#pragma GCC ivdep
+      for (int64_t i = begin; i < end; ++i) {
+        const AdamWElement after = adamw_element(constants, g[i] * grad_scale, {p[i], m[i], v[i]});
+        p[i] = after.param;
+        m[i] = after.exp_avg;
+        v[i] = after.exp_avg_sq;
+        write_low(i, after.param);
+      }
+    });
   });
 }
 
 void sgd(const Context& /*context*/, float learning_rate, float momentum, float weight_decay,
-         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer) {
-  const int64_t size = param.num_elements();
-  check_size("grad", grad, size);
+         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
+         TensorView low) {
   const float* gradients = grad.data<float>();
   float* params = param.data<float>();
-  if (momentum == 0.0F) {
-    parallel_pieces(size, kElementPiece, [=](int64_t begin, int64_t end) {
+  float* buffers = momentum == 0.0F ? nullptr : buffer.data<float>();
+  const float keep = first ? 0.0F : momentum;
+  with_low(low, [&](auto store_low) {
+    parallel_pieces(param.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
+      const auto write_low = store_low;
+      const auto gradient = [=](int64_t i) {
+        return gradients[i] * grad_scale + weight_decay * params[i];
+      };
+      if (buffers == nullptr) {
+#pragma GCC ivdep
+        for (int64_t i = begin; i < end; ++i) {
+          params[i] -= learning_rate * gradient(i);
+          write_low(i, params[i]);
+        }
+        return;
+      }
 #pragma GCC ivdep
       for (int64_t i = begin; i < end; ++i) {
-        params[i] -= learning_rate * (gradients[i] * grad_scale + weight_decay * params[i]);
+        const float g = gradient(i);
+        buffers[i] = first ? g : keep * buffers[i] + g;
+        params[i] -= learning_rate * buffers[i];
+        write_low(i, params[i]);
       }
     });
-    return;
-  }
-  check_size("buffer", buffer, size);
-  float* buffers = buffer.data<float>();
-  const float keep = first ? 0.0F : momentum;
-  parallel_pieces(size, kElementPiece, [=](int64_t begin, int64_t end) {
-#pragma GCC ivdep
-    for (int64_t i = begin; i < end; ++i) {
-      const float g = gradients[i] * grad_scale + weight_decay * params[i];
-      buffers[i] = first ? g : keep * buffers[i] + g;
-      params[i] -= learning_rate * buffers[i];
-    }
   });
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::cpu::inline WEFT_ISA

@@ -1,59 +1,50 @@
-#include <algorithm>
-
-#include "weft/kernels/checks.hpp"
 #include "weft/kernels/head_rows.hpp"
+
+#include <cstring>
+
 #include "weft/kernels/parallel.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
-/// Calls copy(in qkv, in rows, count) for every run of neighbouring heads: a group's queries, or
-/// its key.
+/// Calls copy(byte in qkv, byte in rows, bytes) for every run of neighbouring heads: a group's
+/// queries, or its key.
 template <typename Copy>
-void for_each_run(const HeadLayout& layout, HeadPart part, int64_t tokens, const Copy& copy) {
+void for_each_run(const HeadLayout& layout, HeadPart part, ConstTensorView qkv_TQ,
+                  const Copy& copy) {
   const bool queries = part == HeadPart::queries;
-  const int64_t count = (queries ? layout.heads_per_group() : 1) * layout.head_dim;
-  const int64_t first = queries ? 0 : layout.heads_per_group() * layout.head_dim;
-  parallel_pieces(tokens, rows_per_piece(layout.qkv_width()), [=](int64_t begin, int64_t end) {
-    for (int64_t run = begin * layout.groups; run < end * layout.groups; ++run) {
-      copy(run * layout.group_width() + first, run * count, count);
+  const auto element = static_cast<int64_t>(size_of(qkv_TQ.dtype()));
+  const int64_t count = (queries ? layout.heads_per_group() : 1) * layout.head_dim * element;
+  const int64_t first = queries ? 0 : layout.heads_per_group() * layout.head_dim * element;
+  const int64_t stride = layout.group_width() * element;
+  const int64_t groups = layout.groups;
+  const int64_t tokens = qkv_TQ.num_elements() / layout.qkv_width();
+  parallel_rows(tokens, layout.qkv_width(), [=](int64_t token) {
+    for (int64_t run = token * groups; run < (token + 1) * groups; ++run) {
+      copy(run * stride + first, run * count, count);
     }
   });
 }
 
-int64_t check_sizes(const HeadLayout& layout, HeadPart part, const ConstTensorView& qkv_TQ,
-                    const ConstTensorView& rows_RD) {
-  const int64_t tokens = qkv_TQ.num_elements() / layout.qkv_width();
-  check_size("qkv_TQ", qkv_TQ, tokens * layout.qkv_width());
-  check_size("rows_RD", rows_RD, num_head_rows(layout, part, tokens) * layout.head_dim);
-  return tokens;
-}
-
 }  // namespace
-
-int64_t num_head_rows(const HeadLayout& layout, HeadPart part, int64_t tokens) {
-  return tokens * (part == HeadPart::queries ? layout.heads : layout.groups);
-}
 
 void gather_heads(const Context& /*context*/, const HeadLayout& layout, HeadPart part,
                   ConstTensorView qkv_TQ, TensorView rows_RD) {
-  const int64_t tokens = check_sizes(layout, part, qkv_TQ, rows_RD);
-  const float* qkv = qkv_TQ.data<float>();
-  float* rows = rows_RD.data<float>();
-  for_each_run(layout, part, tokens, [=](int64_t from, int64_t to, int64_t count) {
-    std::copy_n(qkv + from, count, rows + to);
+  const auto* qkv = static_cast<const std::byte*>(qkv_TQ.raw());
+  auto* rows = static_cast<std::byte*>(rows_RD.raw());
+  for_each_run(layout, part, qkv_TQ, [=](int64_t from, int64_t to, int64_t bytes) {
+    std::memcpy(rows + to, qkv + from, static_cast<size_t>(bytes));
   });
 }
 
 void scatter_heads(const Context& /*context*/, const HeadLayout& layout, HeadPart part,
                    ConstTensorView rows_RD, TensorView qkv_TQ) {
-  const int64_t tokens = check_sizes(layout, part, qkv_TQ, rows_RD);
-  const float* rows = rows_RD.data<float>();
-  float* qkv = qkv_TQ.data<float>();
-  for_each_run(layout, part, tokens, [=](int64_t to, int64_t from, int64_t count) {
-    std::copy_n(rows + from, count, qkv + to);
+  const auto* rows = static_cast<const std::byte*>(rows_RD.raw());
+  auto* qkv = static_cast<std::byte*>(qkv_TQ.raw());
+  for_each_run(layout, part, qkv_TQ, [=](int64_t to, int64_t from, int64_t bytes) {
+    std::memcpy(qkv + to, rows + from, static_cast<size_t>(bytes));
   });
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::cpu::inline WEFT_ISA

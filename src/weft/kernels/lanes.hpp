@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "weft/kernels/element.hpp"
 #include "weft/kernels/isa.hpp"
 
 // Row reductions in 16 lanes: lane l takes elements l, l + 16, ... in order, then the lanes are
@@ -28,16 +29,21 @@ inline T lane_sum(int64_t size, const Term& term) {
 }
 
 /// Largest element of `x`; NaN when any element is NaN.
-inline float lane_max(const float* __restrict x, int64_t size) {
+template <typename T>
+inline float lane_max(const T* __restrict x, int64_t size) {
   float lanes[kLanes];
-  for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = x[0];
+  for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = load(x[0]);
   int64_t i = 0;
   // A NaN enters because m >= NaN is false, and stays because of m != m.
   const auto larger = [](float m, float v) { return m >= v || m != m ? m : v; };
   for (; i + kLanes <= size; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = larger(lanes[lane], x[i + lane]);
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] = larger(lanes[lane], load(x[i + lane]));
+    }
   }
-  for (int64_t lane = 0; i + lane < size; ++lane) lanes[lane] = larger(lanes[lane], x[i + lane]);
+  for (int64_t lane = 0; i + lane < size; ++lane) {
+    lanes[lane] = larger(lanes[lane], load(x[i + lane]));
+  }
   float result = lanes[0];
   for (int64_t lane = 1; lane < kLanes; ++lane) result = larger(result, lanes[lane]);
   return result;

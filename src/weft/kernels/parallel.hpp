@@ -80,4 +80,13 @@ inline int64_t rows_per_piece(int64_t columns) {
   return std::max<int64_t>(1, kElementPiece / std::max<int64_t>(1, columns));
 }
 
+/// Calls `body(row)` for every row in [0, rows); a row has `columns` elements, and a thread takes
+/// neighbouring rows.
+template <typename Body>
+void parallel_rows(int64_t rows, int64_t columns, const Body& body) {
+  parallel_pieces(rows, rows_per_piece(columns), [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row);
+  });
+}
+
 }  // namespace weft::kernels::inline WEFT_ISA

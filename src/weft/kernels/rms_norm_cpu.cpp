@@ -1,108 +1,100 @@
-#include "weft/kernels/checks.hpp"
+#include "weft/kernels/rms_norm.hpp"
+
+#include "weft/kernels/element_loops.hpp"
 #include "weft/kernels/lanes.hpp"
 #include "weft/kernels/layer_norm_math.hpp"
-#include "weft/kernels/parallel.hpp"
-#include "weft/kernels/rms_norm.hpp"
 #include "weft/kernels/rms_norm_math.hpp"
 #include "weft/kernels/row_chunks.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::cpu::inline WEFT_ISA {
 
-void rms_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstTensorView gamma_H,
-                      const NormConstants& constants, TensorView y_TH, TensorView rstd_T) {
+namespace {
+
+template <typename T>
+void forward(ConstTensorView x_TH, ConstTensorView gamma_H, const NormConstants& constants,
+             TensorView y_TH, TensorView rstd_T) {
   const int64_t hidden = x_TH.shape().last();
-  const int64_t tokens = x_TH.shape().num_rows();
-  check_size("gamma_H", gamma_H, hidden);
-  check_size("y_TH", y_TH, tokens * hidden);
-  check_size("rstd_T", rstd_T, tokens);
-  const float* x = x_TH.data<float>();
-  const float* __restrict gamma = gamma_H.data<float>();
-  float* y = y_TH.data<float>();
-  float* __restrict rstds = rstd_T.data<float>();
+  const T* x_all = x_TH.data<T>();
+  const T* gamma = gamma_H.data<T>();
+  T* y_all = y_TH.data<T>();
+  float* rstds = rstd_T.data<float>();
   const float size = static_cast<float>(hidden);
   const float epsilon = constants.epsilon;
   const float offset = constants.gamma_offset;
-  parallel_pieces(tokens, rows_per_piece(hidden), [=](int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token) {
-      const float* row = x + token * hidden;
-      const float square =
-          lane_sum<float>(hidden, [=](int64_t i) { return row[i] * row[i]; }) / size;
-      const RmsNormRow stats{reciprocal_deviation(square, epsilon)};
-      float* out = y + token * hidden;
-#pragma GCC ivdep
-      for (int64_t i = 0; i < hidden; ++i) out[i] = stats.output(row[i], gamma[i] + offset);
-      rstds[token] = stats.rstd;
-    }
+  parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
+    const T* x = x_all + token * hidden;
+    const auto square = [=](int64_t i) { return load(x[i]) * load(x[i]); };
+    const RmsNormRow stats{reciprocal_deviation(lane_sum<float>(hidden, square) / size, epsilon)};
+    store_row(hidden, y_all + token * hidden,
+              [=](int64_t i) { return stats.output(load(x[i]), load(gamma[i]) + offset); });
+    rstds[token] = stats.rstd;
   });
+}
+
+template <typename T>
+void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView gamma_H,
+                    const NormConstants& constants, ConstTensorView rstd_T, bool accumulate,
+                    TensorView dx_TH) {
+  const int64_t hidden = x_TH.shape().last();
+  const T* dy_all = dy_TH.data<T>();
+  const T* x_all = x_TH.data<T>();
+  const T* gamma = gamma_H.data<T>();
+  const float* rstds = rstd_T.data<float>();
+  T* dx_all = dx_TH.data<T>();
+  const float size = static_cast<float>(hidden);
+  const float offset = constants.gamma_offset;
+  parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
+    const T* dy = dy_all + token * hidden;
+    const T* x = x_all + token * hidden;
+    const RmsNormRow stats{rstds[token]};
+    const auto g = [=](int64_t i) { return load(dy[i]) * (load(gamma[i]) + offset); };
+    const auto g_xhat = [=](int64_t i) { return g(i) * stats.normalized(load(x[i])); };
+    const float mean_g_xhat = lane_sum<float>(hidden, g_xhat) / size;
+    store_row(hidden, accumulate, dx_all + token * hidden,
+              [=](int64_t i) { return stats.input_gradient(load(x[i]), g(i), mean_g_xhat); });
+  });
+}
+
+template <typename T>
+void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
+                     ConstTensorView rstd_T, TensorView dgamma_H) {
+  const int64_t hidden = x_TH.shape().last();
+  const int64_t tokens = x_TH.shape().num_rows();
+  const T* dy_all = dy_TH.data<T>();
+  const T* x_all = x_TH.data<T>();
+  const float* rstds = rstd_T.data<float>();
+  float* partials = reinterpret_cast<float*>(context.workspace.data());
+  sum_row_chunks(tokens, hidden, partials, [=](int64_t token, float* sums) {
+    const T* dy = dy_all + token * hidden;
+    const T* x = x_all + token * hidden;
+    const RmsNormRow stats{rstds[token]};
+    store_row(hidden, true, sums,
+              [=](int64_t i) { return load(dy[i]) * stats.normalized(load(x[i])); });
+  });
+  add_row_chunks(tokens, hidden, 0, hidden, partials, dgamma_H.data<float>());
+}
+
+}  // namespace
+
+void rms_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstTensorView gamma_H,
+                      const NormConstants& constants, TensorView y_TH, TensorView rstd_T) {
+  with_type(x_TH.dtype(),
+            [&]<typename T>(T) { forward<T>(x_TH, gamma_H, constants, y_TH, rstd_T); });
 }
 
 void rms_norm_backward_input(const Context& /*context*/, ConstTensorView dy_TH,
                              ConstTensorView x_TH, ConstTensorView gamma_H,
                              const NormConstants& constants, ConstTensorView rstd_T,
                              bool accumulate, TensorView dx_TH) {
-  const int64_t hidden = x_TH.shape().last();
-  const int64_t tokens = x_TH.shape().num_rows();
-  check_size("dy_TH", dy_TH, tokens * hidden);
-  check_size("gamma_H", gamma_H, hidden);
-  check_size("rstd_T", rstd_T, tokens);
-  check_size("dx_TH", dx_TH, tokens * hidden);
-  const float* dy_all = dy_TH.data<float>();
-  const float* x_all = x_TH.data<float>();
-  const float* __restrict gamma = gamma_H.data<float>();
-  const float* __restrict rstds = rstd_T.data<float>();
-  float* dx_all = dx_TH.data<float>();
-  const float size = static_cast<float>(hidden);
-  const float offset = constants.gamma_offset;
-  parallel_pieces(tokens, rows_per_piece(hidden), [=](int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token) {
-      const float* dy = dy_all + token * hidden;
-      const float* x = x_all + token * hidden;
-      float* dx = dx_all + token * hidden;
-      const RmsNormRow stats{rstds[token]};
-      const auto g_xhat = [=](int64_t i) {
-        return dy[i] * (gamma[i] + offset) * stats.normalized(x[i]);
-      };
-      const float mean_g_xhat = lane_sum<float>(hidden, g_xhat) / size;
-      if (accumulate) {
-#pragma GCC ivdep
-        for (int64_t i = 0; i < hidden; ++i) {
-          dx[i] += stats.input_gradient(x[i], dy[i] * (gamma[i] + offset), mean_g_xhat);
-        }
-      } else {
-#pragma GCC ivdep
-        for (int64_t i = 0; i < hidden; ++i) {
-          dx[i] = stats.input_gradient(x[i], dy[i] * (gamma[i] + offset), mean_g_xhat);
-        }
-      }
-    }
+  with_type(x_TH.dtype(), [&]<typename T>(T) {
+    backward_input<T>(dy_TH, x_TH, gamma_H, constants, rstd_T, accumulate, dx_TH);
   });
-}
-
-size_t rms_norm_backward_weight_workspace(int64_t tokens, int64_t hidden) {
-  return row_chunk_bytes(tokens, hidden);
 }
 
 void rms_norm_backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                               ConstTensorView rstd_T, TensorView dgamma_H) {
-  const int64_t hidden = x_TH.shape().last();
-  const int64_t tokens = x_TH.shape().num_rows();
-  check_size("dy_TH", dy_TH, tokens * hidden);
-  check_size("rstd_T", rstd_T, tokens);
-  check_size("dgamma_H", dgamma_H, hidden);
-  check_workspace("rms_norm_backward_weight", context,
-                  rms_norm_backward_weight_workspace(tokens, hidden));
-  const float* dy_all = dy_TH.data<float>();
-  const float* x_all = x_TH.data<float>();
-  const float* rstds = rstd_T.data<float>();
-  float* partials = reinterpret_cast<float*>(context.workspace.data());
-  sum_row_chunks(tokens, hidden, partials, [=](int64_t token, float* sums) {
-    const float* __restrict dy = dy_all + token * hidden;
-    const float* __restrict x = x_all + token * hidden;
-    const RmsNormRow stats{rstds[token]};
-    float* __restrict dgamma = sums;
-    for (int64_t i = 0; i < hidden; ++i) dgamma[i] += dy[i] * stats.normalized(x[i]);
-  });
-  add_row_chunks(tokens, hidden, 0, hidden, partials, dgamma_H.data<float>());
+  with_type(x_TH.dtype(),
+            [&]<typename T>(T) { backward_weight<T>(context, dy_TH, x_TH, rstd_T, dgamma_H); });
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::cpu::inline WEFT_ISA

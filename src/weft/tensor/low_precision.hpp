@@ -17,6 +17,8 @@ struct Float16 {
   friend constexpr bool operator==(Float16, Float16) = default;
 };
 
+// The conversions choose between results instead of branching, so that loops around them vectorise.
+
 constexpr float to_float(BFloat16 value) {
   return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16);
 }
@@ -24,42 +26,36 @@ constexpr float to_float(BFloat16 value) {
 /// Rounds to nearest, ties to even; NaN stays NaN (quiet, its sign kept).
 constexpr BFloat16 to_bfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
-  if ((bits & 0x7fffffffU) > 0x7f800000U) {
-    return {static_cast<uint16_t>((bits >> 16) | 0x0040U)};
-  }
-  const uint32_t ties_to_even = 0x7fffU + ((bits >> 16) & 1U);
-  return {static_cast<uint16_t>((bits + ties_to_even) >> 16)};
+  const uint32_t upper = bits >> 16;
+  const uint32_t rounded = (bits + 0x7fffU + (upper & 1U)) >> 16;
+  const bool is_nan = (bits & 0x7fffffffU) > 0x7f800000U;
+  return {static_cast<uint16_t>(is_nan ? upper | 0x0040U : rounded)};
 }
 
 constexpr float to_float(Float16 value) {
   const uint32_t sign = (value.bits & 0x8000U) << 16;
-  const uint32_t exponent = (value.bits >> 10) & 0x1fU;
-  const uint32_t mantissa = value.bits & 0x3ffU;
-  if (exponent == 0x1fU) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13));
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
-    return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
-  }
-  return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (mantissa << 13));
+  const uint32_t shifted = (value.bits & 0x7fffU) << 13;  // exponent and mantissa in their places
+  const uint32_t normal = shifted + (112U << 23);
+  // Of a denormal number: its mantissa behind an implicit 1, which is then taken away.
+  const float denormal = std::bit_cast<float>(shifted + (113U << 23)) - 0x1p-14F;
+  const uint32_t finite = shifted < (1U << 23) ? std::bit_cast<uint32_t>(denormal) : normal;
+  const uint32_t magnitude = shifted < (31U << 23) ? finite : shifted + (224U << 23);
+  return std::bit_cast<float>(sign | magnitude);
 }
 
 /// Rounds to nearest, ties to even; above 65504 + 16 becomes infinity; NaN stays NaN (quiet).
 constexpr Float16 to_float16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
-  const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000U);
+  const uint32_t sign = (bits >> 16) & 0x8000U;
   const uint32_t magnitude = bits & 0x7fffffffU;
-  const auto with_sign = [sign](uint32_t half) {
-    return Float16{static_cast<uint16_t>(sign | half)};
-  };
-  if (magnitude > 0x7f800000U) return with_sign(0x7e00U | ((magnitude >> 13) & 0x3ffU));
-  if (magnitude >= 0x477ff000U) return with_sign(0x7c00U);
-  if (magnitude < 0x38800000U) {
-    // Below 2^-14 the spacing is 2^-24: adding 0.5 puts a float's last bit there and rounds.
-    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
-    return with_sign(std::bit_cast<uint32_t>(shifted) - 0x3f000000U);
-  }
-  const uint32_t rounded = magnitude + 0xfffU + ((magnitude >> 13) & 1U);
-  return with_sign((rounded - 0x38000000U) >> 13);
+  const uint32_t normal = (magnitude - 0x38000000U + 0xfffU + ((magnitude >> 13) & 1U)) >> 13;
+  // Below 2^-14 the spacing is 2^-24: adding 0.5 puts a float's last bit there and rounds.
+  const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
+  const uint32_t denormal = std::bit_cast<uint32_t>(shifted) - 0x3f000000U;
+  const uint32_t finite = magnitude < 0x38800000U ? denormal : normal;
+  const uint32_t limited = magnitude < 0x477ff000U ? finite : 0x7c00U;
+  const uint32_t nan = 0x7e00U | ((magnitude >> 13) & 0x3ffU);
+  return {static_cast<uint16_t>(sign | (magnitude > 0x7f800000U ? nan : limited))};
 }
 
 }  // namespace weft

@@ -1,0 +1,103 @@
+#include "weft/kernels/elementwise.hpp"
+
+#include "weft/kernels/checks.hpp"
+#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/row_chunks.hpp"
+
+namespace weft::kernels {
+
+namespace {
+
+void check_f32(const char* name, const ConstTensorView& tensor) {
+  check_size(name, tensor, tensor.num_elements());
+}
+
+/// The copy of a parameter that an optimizer step writes in a 16-bit type, if there is one.
+void check_low(const ConstTensorView& low, int64_t size) {
+  if (low.empty()) return;
+  check_size("low", low, size, low.dtype() == DType::f16 ? DType::f16 : DType::bf16);
+}
+
+}  // namespace
+
+void fill_zero(const Context& context, TensorView y) {
+  cpu_kernels(context.stream).fill_zero(context, y);
+}
+
+void convert(const Context& context, ConstTensorView x, TensorView y) {
+  check_element_type("x", x);
+  check_element_type("y", y);
+  check_size("y", y, x.num_elements(), y.dtype());
+  cpu_kernels(context.stream).convert(context, x, y);
+}
+
+void add(const Context& context, ConstTensorView x, TensorView y) {
+  check_element_type("y", y);
+  check_size("x", x, y.num_elements(), y.dtype());
+  cpu_kernels(context.stream).add(context, x, y);
+}
+
+void scale(const Context& context, float factor, TensorView y) {
+  check_element_type("y", y);
+  cpu_kernels(context.stream).scale(context, factor, y);
+}
+
+size_t column_sum_workspace(int64_t rows, int64_t columns) {
+  return row_chunk_bytes(rows, columns);
+}
+
+void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
+  check_element_type("x_TN", x_TN);
+  check_size("y_N", y_N, x_TN.shape().last());
+  check_workspace("column_sum", context,
+                  column_sum_workspace(x_TN.shape().num_rows(), x_TN.shape().last()));
+  cpu_kernels(context.stream).column_sum(context, x_TN, y_N);
+}
+
+double sum_of_squares(const Context& context, ConstTensorView x) {
+  check_f32("x", x);
+  return cpu_kernels(context.stream).sum_of_squares(context, x);
+}
+
+int64_t count_zeros(const Context& context, ConstTensorView x) {
+  check_f32("x", x);
+  return cpu_kernels(context.stream).count_zeros(context, x);
+}
+
+bool all_finite(const Context& context, ConstTensorView x) {
+  check_element_type("x", x);
+  return cpu_kernels(context.stream).all_finite(context, x);
+}
+
+void fill_normal(const Context& context, philox::Key key, uint64_t first_element, float mean,
+                 float deviation, TensorView x) {
+  check_f32("x", x);
+  cpu_kernels(context.stream).fill_normal(context, key, first_element, mean, deviation, x);
+}
+
+void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
+           TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low) {
+  const int64_t size = param.num_elements();
+  check_f32("param", param);
+  check_size("grad", grad, size);
+  check_size("exp_avg", exp_avg, size);
+  check_size("exp_avg_sq", exp_avg_sq, size);
+  check_low(low, size);
+  cpu_kernels(context.stream)
+      .adamw(context, step, grad_scale, grad, param, exp_avg, exp_avg_sq, low);
+}
+
+void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
+         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
+         TensorView low) {
+  const int64_t size = param.num_elements();
+  check_f32("param", param);
+  check_size("grad", grad, size);
+  if (momentum != 0.0F) check_size("buffer", buffer, size);
+  check_low(low, size);
+  cpu_kernels(context.stream)
+      .sgd(context, learning_rate, momentum, weight_decay, first, grad_scale, grad, param, buffer,
+           low);
+}
+
+}  // namespace weft::kernels
