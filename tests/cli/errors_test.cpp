@@ -33,11 +33,11 @@ TEST(ErrorBlocks, UnknownFlagsNameTheNearestAndExitWith2) {
 }
 
 TEST(ErrorBlocks, AllProblemsAreOneBlockPrintedOnce) {
-  const auto result = weft("pretrain --lr fast --bf16 --seq-length 8");
+  const auto result = weft("pretrain --lr fast --grad-reduce-in-bf16 --seq-length 8");
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(count(result.err, "error: "), 1U) << result.err;
   EXPECT_EQ(count(result.err, "--lr has a wrong value"), 1U);
-  EXPECT_EQ(count(result.err, "--bf16"), 2U) << "once as the problem, once as the hint";
+  EXPECT_EQ(count(result.err, "--grad-reduce-in-bf16"), 2U) << "once as the problem, once as the hint";
   EXPECT_EQ(count(result.err, "hidden_size argument is None"), 1U);
 }
 

@@ -31,8 +31,8 @@ TEST_P(GeneratorTest, CachedLogitsAreThoseOfTraining) {
   Arena arena(memory.data(), memory.size_bytes());
   ActivationSlot slot = chunk.make_slot(arena);
   const auto data = tiny_.microbatch(0);
-  chunk.forward(slot, data.view());
-  const auto expected = slot.head.logits_TV.span<float>();
+  chunk.evaluate(slot, data.view());
+  const auto expected = chunk.evaluated_logits().span<float>();
 
   const std::vector<int32_t> tokens = first_sample();
   for (const size_t prompt : {size_t{1}, size_t{5}, tokens.size()}) {

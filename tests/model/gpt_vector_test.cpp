@@ -52,12 +52,12 @@ TEST_P(GptVector, ParameterListIsTheVectors) {
 
 TEST_P(GptVector, ForwardGivesLogitsAndTokenLosses) {
   const auto data = tiny_.microbatch(0);
-  const LossSum loss = chunk_.forward(slot_, data.view());
+  const LossSum loss = chunk_.evaluate(slot_, data.view());
   const auto& expected = tiny_.json.at("mb0");
   expect_relative(loss.mean(), expected.at("mean_loss"), "mean loss");
 
   const int64_t vocab = tiny_.config.vocab_size;
-  const auto logits = slot_.head.logits_TV.span<float>();
+  const auto logits = chunk_.evaluated_logits().span<float>();
   const auto last = logits.subspan(static_cast<size_t>((tiny_.shape.tokens() - 1) * vocab));
   for (size_t i = 0; i < 8; ++i) {
     expect_relative(logits[i], expected.at("logits_b0_s0_first8")[i], "first logits");
@@ -77,13 +77,12 @@ TEST_P(GptVector, GradientsOfTwoMicrobatchesMatch) {
   chunk_.zero_gradients();
   for (int64_t m = 0; m < tiny_.num_microbatches; ++m) {
     const auto data = tiny_.microbatch(m);
-    chunk_.forward(slot_, data.view());
-    const double scale = 1.0 / static_cast<double>(tiny_.num_microbatches);
+    chunk_.forward(slot_, data.view(), 1.0 / static_cast<double>(tiny_.num_microbatches));
     if (mode_ == BackwardMode::split) {
-      chunk_.backward_input(slot_, scale);
+      chunk_.backward_input(slot_);
       chunk_.backward_weight(slot_);
     } else {
-      chunk_.backward(slot_, scale);
+      chunk_.backward(slot_);
     }
   }
   chunk_.finalize_gradients();

@@ -68,10 +68,10 @@ TEST(ModelChunk, DropoutFollowsTheSampleNotItsPlace) {
   swap_rows(swapped.labels);
   std::swap(swapped.sample_ids[0], swapped.sample_ids[2]);
   ModelRun run(small_config(), kShape, BackwardMode::fused, kDropout);
-  run.chunk.forward(run.slot, data.view());
+  run.chunk.forward(run.slot, data.view(), 1.0);
   const auto before = run.slot.head.loss_T.span<float>();
   const std::vector<float> losses(before.begin(), before.end());
-  run.chunk.forward(run.slot, swapped.view());
+  run.chunk.forward(run.slot, swapped.view(), 1.0);
   const auto after = run.slot.head.loss_T.span<float>();
   for (size_t s = 0; s < row; ++s) {
     EXPECT_EQ(after[3 * s], losses[3 * s + 2]) << "position " << s;
@@ -83,9 +83,9 @@ TEST(ModelChunk, EvaluationUsesNoDropout) {
   const auto data = testing::random_microbatch(kShape, small_config().vocab_size, 4);
   ModelRun with(small_config(), kShape, BackwardMode::fused, kDropout);
   ModelRun without(small_config(), kShape, BackwardMode::fused, DropoutRates{});
-  const double clean = without.chunk.forward(without.slot, data.view()).mean();
+  const double clean = without.chunk.forward(without.slot, data.view(), 1.0).mean();
   EXPECT_EQ(with.chunk.evaluate(with.slot, data.view()).mean(), clean);
-  EXPECT_NE(with.chunk.forward(with.slot, data.view()).mean(), clean);
+  EXPECT_NE(with.chunk.forward(with.slot, data.view(), 1.0).mean(), clean);
 }
 
 TEST(ModelChunk, MaskedTokensChangeNeitherLossNorGradient) {

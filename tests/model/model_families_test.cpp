@@ -129,8 +129,8 @@ TEST_P(ModelFamily, BitsDoNotDependOnTheNumberOfThreads) {
 TEST_P(ModelFamily, CachedLogitsAreThoseOfTraining) {
   ModelRun run(config(), kShape, BackwardMode::fused, DropoutRates{});
   const auto data = testing::random_microbatch(kShape, config().vocab_size, 3);
-  run.chunk.forward(run.slot, data.view());
-  const auto expected = run.slot.head.logits_TV.span<float>();
+  run.chunk.evaluate(run.slot, data.view());
+  const auto expected = run.chunk.evaluated_logits().span<float>();
   const std::vector<int32_t> tokens(data.tokens.begin(), data.tokens.begin() + kShape.sequence);
   Generator generator(run.stream, config(), run.parameters);
   constexpr size_t kPrompt = 5;
@@ -151,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(Families, ModelFamily, ::testing::ValuesIn(families()),
 /// Mean loss of a model whose every parameter has the same start for the same name.
 double loss_of(const ModelConfig& config) {
   ModelRun run(config, kShape, BackwardMode::fused, DropoutRates{});
-  return run.chunk.forward(run.slot, testing::random_microbatch(kShape, 67, 4).view()).mean();
+  return run.chunk.forward(run.slot, testing::random_microbatch(kShape, 67, 4).view(), 1.0).mean();
 }
 
 // Each field must reach the computation: a model that ignored it would have the same loss.
@@ -214,7 +214,7 @@ TEST(ModelConfigFields, NormWeightsMinusOneStartAtZero) {
     Buffer memory(chunk.slot_bytes());
     Arena arena(memory.data(), memory.size_bytes());
     ActivationSlot slot = chunk.make_slot(arena);
-    return chunk.forward(slot, data.view()).mean();
+    return chunk.forward(slot, data.view(), 1.0).mean();
   };
   EXPECT_EQ(loss(config, shifted), loss(llama(), plain));
 }

@@ -63,13 +63,14 @@ struct TinyGpt {
       const double scale = parameter.name == model::kPositionEmbeddings ? 0.2
                            : parameter.decays()                         ? 0.3
                                                                         : 0.1;
-      const auto values = parameter.value.span<float>();
+      const auto values = parameter.main.span<float>();
       for (size_t i = 0; i < values.size(); ++i) {
         const double wave = std::sin(0.37 * static_cast<double>(i) + 1.3 * static_cast<double>(k) +
                                      0.11 * static_cast<double>(i % 7));
         values[i] = static_cast<float>(scale * wave + (norm_weight ? 1.0 : 0.0));
       }
     }
+    set.round_values();
     return set;
   }
 

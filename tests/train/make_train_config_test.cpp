@@ -218,7 +218,7 @@ TEST(OptionStatus, RefusedAndUnfinishedOptionsSayWhy) {
                         "supported (got 2, expected None); try --num-layers"));
   EXPECT_THAT(refusal_of("--multi-latent-attention"),
               HasSubstr("weft does not do --multi-latent-attention yet"));
-  EXPECT_THAT(refusal_of("--bf16"), HasSubstr("training is fp32 so far"));
+  EXPECT_THAT(refusal_of("--grad-reduce-in-bf16"), HasSubstr("gradient buffers are always fp32"));
   EXPECT_THAT(
       refusal_of("--batch-size 4"),
       HasSubstr("--batch-size argument is no longer valid, use --micro-batch-size instead"));

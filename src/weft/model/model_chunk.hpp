@@ -48,6 +48,8 @@ class ModelChunk {
   LossSum forward(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale);
   /// As forward without dropout or gradients; backward must not follow.
   LossSum evaluate(ActivationSlot& slot, const Microbatch& microbatch);
+  /// Logits of the last tokens (at most 1024) of the microbatch that evaluate ran last.
+  ConstTensorView evaluated_logits() const { return head_transient_.logits_RV; }
   /// B: all input gradients. Split mode only.
   void backward_input(ActivationSlot& slot);
   /// W: adds all weight gradients from what backward_input left in the slot. Split mode only.
