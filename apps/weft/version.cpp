@@ -7,6 +7,7 @@
 #include <string>
 
 #include "apps/weft/commands.hpp"
+#include "weft/device/instruction_set.hpp"
 
 namespace weft::app {
 
@@ -26,7 +27,8 @@ std::string version_text() {
   text += fmt::format("compiler: g++ {}\n", __VERSION__);
   text +=
       fmt::format("backends: CPU with oneDNN {}.{}.{}\n", dnnl->major, dnnl->minor, dnnl->patch);
-  text += "instruction set: x86-64-v3\n";
+  text += fmt::format("instruction set: {} (kernels for {} and {})\n", name(best_instruction_set()),
+                      name(InstructionSet::v3), name(InstructionSet::v4));
   text += fmt::format("Unicode: {} (PCRE2 {})", pcre2_text(PCRE2_CONFIG_UNICODE_VERSION),
                       pcre2_text(PCRE2_CONFIG_VERSION));
   return text;

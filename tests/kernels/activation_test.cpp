@@ -2,11 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "reference/activation.hpp"
 #include "support/gradient_check.hpp"
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
-#include "support/thread_counts.hpp"
+#include "support/kernel_variants.hpp"
 #include "support/vectors.hpp"
 
 namespace weft::kernels {
@@ -27,26 +27,28 @@ constexpr Form kForms[] = {
 };
 
 TEST(Activation, MatchesTheReferenceAtOddSizes) {
-  Stream stream;
-  const Context context{stream, {}};
-  for (const Form& form : kForms) {
-    for (const int64_t size : {1, 3, 17, 63, 65, 1025, 40001}) {
-      const Tensor x = random_tensor({size}, 1, 4.0);
-      const Tensor dy = random_tensor({size}, 2);
-      Tensor y({size}, DType::f32);
-      Tensor dx({size}, DType::f32);
-      activation_forward(context, form.activation, x, y);
-      activation_backward(context, form.activation, dy, x, dx);
-      std::vector<double> expected_y = to_double(x);
-      std::vector<double> expected_dx = to_double(dy);
-      for (size_t i = 0; i < expected_y.size(); ++i) {
-        expected_dx[i] *= form.derivative(expected_y[i]);
-        expected_y[i] = form.value(expected_y[i]);
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Context context{stream, {}};
+    for (const Form& form : kForms) {
+      for (const int64_t size : {1, 3, 17, 63, 65, 1025, 40001}) {
+        const Tensor x = variant.random({size}, 1, 4.0);
+        const Tensor dy = variant.random({size}, 2);
+        Tensor y = variant.unwritten({size});
+        Tensor dx = variant.unwritten({size});
+        activation_forward(context, form.activation, x, y);
+        activation_backward(context, form.activation, dy, x, dx);
+        std::vector<double> expected_y = to_double(x);
+        std::vector<double> expected_dx = to_double(dy);
+        for (size_t i = 0; i < expected_y.size(); ++i) {
+          expected_dx[i] *= form.derivative(expected_y[i]);
+          expected_y[i] = form.value(expected_y[i]);
+        }
+        expect_tensor_near("y", y, expected_y);
+        expect_tensor_near("dx", dx, expected_dx, variant.tolerance(2.0));
       }
-      expect_tensor_near("y", y, expected_y);
-      expect_tensor_near("dx", dx, expected_dx, scaled(tolerance_of(DType::f32), 2.0));
     }
-  }
+  });
 }
 
 TEST(Activation, ReferenceAgreesWithCentralDifferences) {
@@ -58,72 +60,81 @@ TEST(Activation, ReferenceAgreesWithCentralDifferences) {
   }
 }
 
+/// The largest power of two whose square is still a number of the type, and more.
+float large_value(DType dtype) { return dtype == DType::f16 ? 0x1p15F : 0x1p99F; }
+
 TEST(Activation, LargeValuesSaturateAndNanStaysNan) {
-  Stream stream;
-  const Context context{stream, {}};
-  for (const Form& form : {kForms[0], kForms[1]}) {
-    Tensor x({5}, DType::f32);
-    const float values[] = {1e30F, -1e30F, 50.0F, -50.0F, NAN};
-    std::copy(std::begin(values), std::end(values), x.span<float>().begin());
-    Tensor y({5}, DType::f32);
-    Tensor dx({5}, DType::f32);
-    activation_forward(context, form.activation, x, y);
-    activation_backward(context, form.activation, filled_tensor({5}, 1.0F), x, dx);
-    EXPECT_EQ(y.span<float>()[0], 1e30F);
-    EXPECT_NEAR(y.span<float>()[1], 0.0F, 1e-6);
-    EXPECT_EQ(y.span<float>()[2], 50.0F);
-    EXPECT_NEAR(y.span<float>()[3], 0.0F, 1e-6);
-    EXPECT_TRUE(std::isnan(y.span<float>()[4]));
-    const float slopes[] = {1.0F, 0.0F, 1.0F, 0.0F};
-    for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(dx.span<float>()[i], slopes[i], 1e-6) << i;
-    EXPECT_TRUE(std::isnan(dx.span<float>()[4]));
-  }
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Context context{stream, {}};
+    const float large = large_value(variant.dtype);
+    for (const Form& form : {kForms[0], kForms[1]}) {
+      const Tensor x = tensor_of({5}, std::array{large, -large, 50.0F, -50.0F, NAN}, variant.dtype);
+      Tensor y = variant.unwritten({5});
+      Tensor dx = variant.unwritten({5});
+      activation_forward(context, form.activation, x, y);
+      activation_backward(context, form.activation, filled_tensor({5}, 1.0F, variant.dtype), x, dx);
+      EXPECT_EQ(element_of(y, 0), large);
+      EXPECT_NEAR(element_of(y, 1), 0.0F, 1e-6);
+      EXPECT_EQ(element_of(y, 2), 50.0F);
+      EXPECT_NEAR(element_of(y, 3), 0.0F, 1e-6);
+      EXPECT_TRUE(std::isnan(element_of(y, 4)));
+      const float slopes[] = {1.0F, 0.0F, 1.0F, 0.0F};
+      for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(element_of(dx, i), slopes[i], 1e-6) << i;
+      EXPECT_TRUE(std::isnan(element_of(dx, 4)));
+    }
+  });
 }
 
 TEST(Activation, SquaredReluKeepsNanAndCutsNegativeValues) {
-  Stream stream;
-  Tensor x({3}, DType::f32);
-  const float values[] = {NAN, -1e30F, 1e18F};
-  std::copy(std::begin(values), std::end(values), x.span<float>().begin());
-  Tensor y({3}, DType::f32);
-  activation_forward({stream, {}}, Activation::squared_relu, x, y);
-  EXPECT_TRUE(std::isnan(y.span<float>()[0]));
-  EXPECT_EQ(y.span<float>()[1], 0.0F);
-  EXPECT_EQ(y.span<float>()[2], 1e18F * 1e18F);
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Tensor x = tensor_of({4}, std::array{NAN, -large_value(variant.dtype), 0x1p7F, 0x1p99F},
+                               variant.dtype);
+    Tensor y = variant.unwritten({4});
+    activation_forward({stream, {}}, Activation::squared_relu, x, y);
+    EXPECT_TRUE(std::isnan(element_of(y, 0)));
+    EXPECT_EQ(element_of(y, 1), 0.0F);
+    EXPECT_EQ(element_of(y, 2), 0x1p14F);
+    EXPECT_EQ(element_of(y, 3), INFINITY) << "beyond the type";
+  });
 }
 
 /// y and dx of gated SiLU.
-std::vector<Tensor> run_swiglu(const Tensor& x_TG, const Tensor& dy_TF) {
-  Stream stream;
+std::vector<Tensor> run_swiglu(const KernelVariant& variant, const Tensor& x_TG,
+                               const Tensor& dy_TF) {
+  Stream stream = variant.stream();
   std::vector<Tensor> r;
-  r.push_back(filled_tensor(dy_TF.shape(), NAN));
-  r.push_back(filled_tensor(x_TG.shape(), NAN));
+  r.push_back(variant.unwritten(dy_TF.shape()));
+  r.push_back(variant.unwritten(x_TG.shape()));
   activation_forward({stream, {}}, Activation::swiglu, x_TG, r[0]);
   activation_backward({stream, {}}, Activation::swiglu, dy_TF, x_TG, r[1]);
   return r;
 }
 
 TEST(Activation, SwiGluMatchesTheReferenceAtOddSizes) {
-  for (const int64_t width : {1, 3, 16, 63, 65, 1025}) {
-    for (const int64_t tokens : {1, 5, 70}) {
-      const Tensor x = random_tensor({tokens, 2 * width}, 1, 4.0);
-      const Tensor dy = random_tensor({tokens, width}, 2);
-      const std::vector<Tensor> r = run_swiglu(x, dy);
-      const std::vector<double> in = to_double(x);
-      std::vector<double> y = to_double(dy);
-      std::vector<double> dx = in;
-      const auto columns = static_cast<size_t>(width);
-      for (size_t i = 0; i < y.size(); ++i) {
-        const size_t gate = i / columns * 2 * columns + i % columns;
-        const size_t up = gate + columns;
-        dx[gate] = y[i] * reference::silu_derivative(in[gate]) * in[up];
-        dx[up] = y[i] * reference::silu(in[gate]);
-        y[i] = reference::silu(in[gate]) * in[up];
+  for_each_variant([](const KernelVariant& variant) {
+    for (const int64_t width : {1, 3, 16, 63, 65, 1025}) {
+      for (const int64_t tokens : {1, 5, 70}) {
+        const Tensor x = variant.random({tokens, 2 * width}, 1, 4.0);
+        const Tensor dy = variant.random({tokens, width}, 2);
+        const std::vector<Tensor> r = run_swiglu(variant, x, dy);
+        const std::vector<double> in = to_double(x);
+        std::vector<double> y = to_double(dy);
+        std::vector<double> dx = in;
+        const auto columns = static_cast<size_t>(width);
+        for (size_t i = 0; i < y.size(); ++i) {
+          const size_t gate = i / columns * 2 * columns + i % columns;
+          const size_t up = gate + columns;
+          dx[gate] = y[i] * reference::silu_derivative(in[gate]) * in[up];
+          dx[up] = y[i] * reference::silu(in[gate]);
+          y[i] = reference::silu(in[gate]) * in[up];
+        }
+        expect_tensor_near("y", r[0], y, variant.tolerance(4.0));
+        expect_tensor_near("dx", r[1], dx, variant.tolerance(8.0));
       }
-      expect_tensor_near("y", r[0], y, scaled(tolerance_of(DType::f32), 4.0));
-      expect_tensor_near("dx", r[1], dx, scaled(tolerance_of(DType::f32), 8.0));
     }
-  }
+  });
 }
 
 TEST(Activation, SiluReferenceAgreesWithCentralDifferences) {
@@ -134,24 +145,22 @@ TEST(Activation, SiluReferenceAgreesWithCentralDifferences) {
 }
 
 TEST(Activation, SwiGluSaturatesAndNanStaysNan) {
-  Tensor x({5, 2}, DType::f32);
-  const float values[] = {1e30F, 2.0F, -3e38F, 2.0F, 50.0F, 2.0F, -50.0F, 2.0F, NAN, 2.0F};
-  std::copy(std::begin(values), std::end(values), x.span<float>().begin());
-  const std::vector<Tensor> r = run_swiglu(x, filled_tensor({5, 1}, 1.0F));
-  const float expected_y[] = {2e30F, 0.0F, 100.0F, 0.0F};
-  const float expected_gate[] = {2.0F, 0.0F, 2.0F, 0.0F};
-  for (size_t i = 0; i < 4; ++i) {
-    EXPECT_NEAR(r[0].span<float>()[i], expected_y[i], 1e-6 * (1.0 + expected_y[i])) << i;
-    EXPECT_NEAR(r[1].span<float>()[2 * i], expected_gate[i], 1e-6) << i;
-  }
-  EXPECT_TRUE(std::isnan(r[0].span<float>()[4]));
-  EXPECT_TRUE(std::isnan(r[1].span<float>()[8]));
-}
-
-TEST(Activation, SwiGluBitsDoNotDependOnThreads) {
-  const Tensor x = random_tensor({301, 2 * 97}, 1);
-  const Tensor dy = random_tensor({301, 97}, 2);
-  expect_same_for_thread_counts([&] { return run_swiglu(x, dy); });
+  for_each_variant([](const KernelVariant& variant) {
+    const float large = large_value(variant.dtype);
+    const float half = 0.5F;
+    const Tensor x = tensor_of(
+        {5, 2}, std::array{large, half, -large, half, 50.0F, half, -50.0F, half, NAN, half},
+        variant.dtype);
+    const auto r = run_swiglu(variant, x, filled_tensor({5, 1}, 1.0F, variant.dtype));
+    const float expected_y[] = {half * large, 0.0F, 25.0F, 0.0F};
+    const float expected_gate[] = {half, 0.0F, half, 0.0F};
+    for (size_t i = 0; i < 4; ++i) {
+      EXPECT_NEAR(element_of(r[0], i), expected_y[i], 1e-6 * (1.0 + expected_y[i])) << i;
+      EXPECT_NEAR(element_of(r[1], 2 * i), expected_gate[i], 1e-6) << i;
+    }
+    EXPECT_TRUE(std::isnan(element_of(r[0], 4)));
+    EXPECT_TRUE(std::isnan(element_of(r[1], 8)));
+  });
 }
 
 // vectors/activations_rope.json: values of every form at a few points.
@@ -193,15 +202,21 @@ TEST(Activation, BackwardMayOverwriteItsGradient) {
   expect_same_bits("dx", same, apart);
 }
 
-TEST(Activation, BitsDoNotDependOnThreads) {
-  const Tensor x = random_tensor({50001}, 1);
-  expect_same_for_thread_counts([&] {
-    Stream stream;
+TEST(Activation, BitsDependOnNeitherThreadsNorInstructionSet) {
+  expect_same_bits_everywhere([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Tensor x = variant.random({50001}, 1, 4.0);
     std::vector<Tensor> r;
-    r.emplace_back(x.shape(), DType::f32);
-    r.emplace_back(x.shape(), DType::f32);
-    activation_forward({stream, {}}, Activation::gelu_tanh, x, r[0]);
-    activation_backward({stream, {}}, Activation::gelu_tanh, x, x, r[1]);
+    for (const Form& form : kForms) {
+      r.push_back(variant.unwritten(x.shape()));
+      activation_forward({stream, {}}, form.activation, x, r.back());
+      r.push_back(variant.unwritten(x.shape()));
+      activation_backward({stream, {}}, form.activation, x, x, r.back());
+    }
+    for (Tensor& result :
+         run_swiglu(variant, variant.random({301, 2 * 97}, 1), variant.random({301, 97}, 2))) {
+      r.push_back(std::move(result));
+    }
     return r;
   });
 }

@@ -4,9 +4,7 @@
 
 #include <array>
 
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
-#include "support/thread_counts.hpp"
+#include "support/kernel_variants.hpp"
 #include "weft/kernels/dropout_math.hpp"
 
 namespace weft::kernels {
@@ -38,26 +36,28 @@ std::vector<double> mask_of(const Dropout& dropout, const Shape& shape) {
 }
 
 TEST(Dropout, ForwardAndBackwardFollowTheDocumentedMask) {
-  Stream stream;
-  const Context context{stream, {}};
-  for (const int64_t hidden : {1, 3, 16, 17, 63, 65, 512, 1025}) {
-    const Shape shape{5, 3, hidden};
-    const Dropout dropout = make_dropout(0.3, 3);
-    const Tensor x = random_tensor(shape, 1);
-    const Tensor dy = random_tensor(shape, 2);
-    Tensor y = filled_tensor(shape, NAN);
-    Tensor dx = filled_tensor(shape, NAN);
-    dropout_forward(context, dropout, x, y);
-    dropout_backward(context, dropout, dy, dx);
-    std::vector<double> expected_y = mask_of(dropout, shape);
-    std::vector<double> expected_dx = expected_y;
-    for (size_t i = 0; i < expected_y.size(); ++i) {
-      expected_y[i] *= x.span<float>()[i];
-      expected_dx[i] *= dy.span<float>()[i];
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Context context{stream, {}};
+    for (const int64_t hidden : {1, 3, 16, 17, 63, 65, 512, 1025}) {
+      const Shape shape{5, 3, hidden};
+      const Dropout dropout = make_dropout(0.3, 3);
+      const Tensor x = variant.random(shape, 1);
+      const Tensor dy = variant.random(shape, 2);
+      Tensor y = variant.unwritten(shape);
+      Tensor dx = variant.unwritten(shape);
+      dropout_forward(context, dropout, x, y);
+      dropout_backward(context, dropout, dy, dx);
+      std::vector<double> expected_y = mask_of(dropout, shape);
+      std::vector<double> expected_dx = expected_y;
+      for (size_t i = 0; i < expected_y.size(); ++i) {
+        expected_y[i] *= element_of(x, i);
+        expected_dx[i] *= element_of(dy, i);
+      }
+      expect_tensor_near("y", y, expected_y);
+      expect_tensor_near("dx", dx, expected_dx);
     }
-    expect_tensor_near("y", y, expected_y);
-    expect_tensor_near("dx", dx, expected_dx);
-  }
+  });
 }
 
 TEST(Dropout, KeepsTheStatedShareOfElements) {
@@ -123,60 +123,69 @@ TEST(Dropout, ASampleKeepsItsMaskInAnyMicrobatch) {
 }
 
 TEST(Dropout, RateZeroCopies) {
-  Stream stream;
-  const Tensor x = random_tensor({3, 2, 7}, 1);
-  Tensor y({3, 2, 7}, DType::f32);
-  dropout_forward({stream, {}}, {}, x, y);
-  expect_same_bits("y", y, x);
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Tensor x = variant.random({3, 2, 7}, 1);
+    Tensor y = variant.unwritten({3, 2, 7});
+    dropout_forward({stream, {}}, {}, x, y);
+    expect_same_bits("y", y, x);
+  });
   EXPECT_FALSE(Dropout(0.0, 1, 1, DropoutSite::embedding, kSamples).active());
 }
 
 TEST(Dropout, DroppedElementsAreZeroEvenWhenNotFinite) {
-  Stream stream;
-  const Shape shape{1, 1, 64};
-  const Dropout dropout = make_dropout(0.5, 1);
-  Tensor y(shape, DType::f32);
-  dropout_forward({stream, {}}, dropout, filled_tensor(shape, INFINITY), y);
-  const auto mask = mask_of(dropout, shape);
-  for (size_t i = 0; i < 64; ++i) {
-    EXPECT_EQ(y.span<float>()[i], mask[i] == 0.0 ? 0.0F : INFINITY) << i;
-  }
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Shape shape{1, 1, 64};
+    const Dropout dropout = make_dropout(0.5, 1);
+    Tensor y = variant.unwritten(shape);
+    dropout_forward({stream, {}}, dropout, filled_tensor(shape, INFINITY, variant.dtype), y);
+    const auto mask = mask_of(dropout, shape);
+    for (size_t i = 0; i < 64; ++i) {
+      EXPECT_EQ(element_of(y, i), mask[i] == 0.0 ? 0.0F : INFINITY) << i;
+    }
+  });
 }
 
 TEST(BiasDropoutAdd, AddsResidualBiasAndMask) {
-  Stream stream;
-  for (const int64_t hidden : {1, 17, 64, 1025}) {
-    const Shape shape{3, 2, hidden};
-    const Tensor x = random_tensor(shape, 1);
-    const Tensor bias = random_tensor({hidden}, 2);
-    const Tensor residual = random_tensor(shape, 3);
-    for (const double rate : {0.0, 0.4}) {
-      for (const bool with_bias : {false, true}) {
-        const Dropout dropout = make_dropout(rate, 2);
-        std::vector<double> expected =
-            rate > 0.0 ? mask_of(dropout, shape)
-                       : std::vector<double>(static_cast<size_t>(shape.num_elements()), 1.0);
-        for (size_t i = 0; i < expected.size(); ++i) {
-          const double b = with_bias ? bias.span<float>()[i % static_cast<size_t>(hidden)] : 0.0;
-          expected[i] = expected[i] * (x.span<float>()[i] + b) + residual.span<float>()[i];
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    for (const int64_t hidden : {1, 17, 64, 1025}) {
+      const Shape shape{3, 2, hidden};
+      const Tensor x = variant.random(shape, 1);
+      const Tensor bias = variant.random({hidden}, 2);
+      const Tensor residual = variant.random(shape, 3);
+      for (const double rate : {0.0, 0.4}) {
+        for (const bool with_bias : {false, true}) {
+          const Dropout dropout = make_dropout(rate, 2);
+          std::vector<double> expected =
+              rate > 0.0 ? mask_of(dropout, shape)
+                         : std::vector<double>(static_cast<size_t>(shape.num_elements()), 1.0);
+          for (size_t i = 0; i < expected.size(); ++i) {
+            const double b = with_bias ? element_of(bias, i % static_cast<size_t>(hidden)) : 0.0;
+            expected[i] = expected[i] * (element_of(x, i) + b) + element_of(residual, i);
+          }
+          Tensor y = copy_of(residual);  // y may be the residual
+          bias_dropout_add_forward({stream, {}}, dropout, x,
+                                   with_bias ? bias.view() : ConstTensorView(), y, y);
+          expect_tensor_near("y", y, expected);
         }
-        Tensor y = copy_of(residual);  // y may be the residual
-        bias_dropout_add_forward({stream, {}}, dropout, x,
-                                 with_bias ? bias.view() : ConstTensorView(), y, y);
-        expect_tensor_near("y", y, expected);
       }
     }
-  }
+  });
 }
 
-TEST(Dropout, BitsDoNotDependOnThreads) {
-  const Shape shape{40, 3, 1000};
-  const Tensor x = random_tensor(shape, 1);
-  expect_same_for_thread_counts([&] {
-    Stream stream;
+TEST(Dropout, BitsDependOnNeitherThreadsNorInstructionSet) {
+  expect_same_bits_everywhere([](const KernelVariant& variant) {
+    const Shape shape{40, 3, 1000};
+    Stream stream = variant.stream();
+    const Tensor x = variant.random(shape, 1);
     std::vector<Tensor> r;
-    r.emplace_back(shape, DType::f32);
+    r.push_back(variant.unwritten(shape));
+    r.push_back(variant.unwritten(shape));
     dropout_forward({stream, {}}, make_dropout(0.1, 3), x, r[0]);
+    bias_dropout_add_forward({stream, {}}, make_dropout(0.1, 3), x, variant.random({1000}, 2), x,
+                             r[1]);
     return r;
   });
 }

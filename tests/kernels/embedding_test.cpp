@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
-#include "support/thread_counts.hpp"
+#include "support/kernel_variants.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -12,13 +10,13 @@ namespace {
 using namespace weft::testing;  // NOLINT(google-build-using-namespace)
 
 struct EmbeddingCase {
-  EmbeddingCase(int64_t s, int64_t b, int64_t h)
+  EmbeddingCase(const KernelVariant& variant, int64_t s, int64_t b, int64_t h)
       : sequence(s),
         microbatch(b),
         hidden(h),
-        word(random_tensor({11, h}, 1)),
-        position(random_tensor({s + 2, h}, 2)),
-        dout(random_tensor({s, b, h}, 3)),
+        word(variant.random({11, h}, 1)),
+        position(variant.random({s + 2, h}, 2)),
+        dout(variant.random({s, b, h}, 3)),
         tokens({b, s}, DType::i64),
         positions({b, s}, DType::i64) {
     for (int64_t i = 0; i < b * s; ++i) {
@@ -38,61 +36,65 @@ struct EmbeddingCase {
 };
 
 double at(const Tensor& table, int64_t row, int64_t column) {
-  return table.span<float>()[static_cast<size_t>(row * table.shape().last() + column)];
+  return element_of(table, static_cast<size_t>(row * table.shape().last() + column));
 }
 
 TEST(Embedding, ForwardAddsWordAndPositionRows) {
-  Stream stream;
-  for (const int64_t hidden : {1, 17, 64, 1025}) {
-    const EmbeddingCase layer(7, 3, hidden);
-    Tensor out({7, 3, hidden}, DType::f32);
-    for (const bool with_position : {false, true}) {
-      embedding_forward({stream, {}}, layer.word,
-                        with_position ? layer.position.view() : ConstTensorView(), layer.tokens,
-                        layer.positions, out);
-      std::vector<double> expected;
-      for (size_t s = 0; s < 7; ++s) {
-        for (size_t b = 0; b < 3; ++b) {
-          const int64_t token = layer.tokens.span<int64_t>()[b * 7 + s];
-          const int64_t place = layer.positions.span<int64_t>()[b * 7 + s];
-          for (int64_t h = 0; h < hidden; ++h) {
-            expected.push_back(at(layer.word, token, h) +
-                               (with_position ? at(layer.position, place, h) : 0.0));
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    for (const int64_t hidden : {1, 17, 64, 1025}) {
+      const EmbeddingCase layer(variant, 7, 3, hidden);
+      Tensor out = variant.unwritten({7, 3, hidden});
+      for (const bool with_position : {false, true}) {
+        embedding_forward({stream, {}}, layer.word,
+                          with_position ? layer.position.view() : ConstTensorView(), layer.tokens,
+                          layer.positions, out);
+        std::vector<double> expected;
+        for (size_t s = 0; s < 7; ++s) {
+          for (size_t b = 0; b < 3; ++b) {
+            const int64_t token = layer.tokens.span<int64_t>()[b * 7 + s];
+            const int64_t place = layer.positions.span<int64_t>()[b * 7 + s];
+            for (int64_t h = 0; h < hidden; ++h) {
+              expected.push_back(at(layer.word, token, h) +
+                                 (with_position ? at(layer.position, place, h) : 0.0));
+            }
           }
         }
+        expect_tensor_near("out", out, expected);
       }
-      expect_tensor_near("out", out, expected);
     }
-  }
+  });
 }
 
 TEST(Embedding, BackwardAddsRowsInTokenOrder) {
-  Stream stream;
-  for (const int64_t hidden : {1, 17, 64, 130}) {
-    const EmbeddingCase layer(9, 2, hidden);
-    Tensor table = random_tensor({11, hidden}, 4);
-    Tensor expected = copy_of(table);
-    embedding_backward({stream, {}}, layer.dout, layer.tokens, table);
-    for (size_t b = 0; b < 2; ++b) {  // the same additions, in the order that the header states
-      for (size_t s = 0; s < 9; ++s) {
-        const auto token = static_cast<size_t>(layer.tokens.span<int64_t>()[b * 9 + s]);
-        const auto width = static_cast<size_t>(hidden);
-        for (size_t h = 0; h < width; ++h) {
-          expected.span<float>()[token * width + h] +=
-              layer.dout.span<float>()[(s * 2 + b) * width + h];
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    for (const int64_t hidden : {1, 17, 64, 130}) {
+      const EmbeddingCase layer(variant, 9, 2, hidden);
+      Tensor table = random_tensor({11, hidden}, 4);
+      Tensor expected = copy_of(table);
+      embedding_backward({stream, {}}, layer.dout, layer.tokens, table);
+      for (size_t b = 0; b < 2; ++b) {  // the same additions, in the order that the header states
+        for (size_t s = 0; s < 9; ++s) {
+          const auto token = static_cast<size_t>(layer.tokens.span<int64_t>()[b * 9 + s]);
+          const auto width = static_cast<size_t>(hidden);
+          for (size_t h = 0; h < width; ++h) {
+            expected.span<float>()[token * width + h] +=
+                element_of(layer.dout, (s * 2 + b) * width + h);
+          }
         }
       }
+      expect_same_bits("table", table, expected);
     }
-    expect_same_bits("table", table, expected);
-  }
+  });
 }
 
-TEST(Embedding, BitsDoNotDependOnThreads) {
-  const EmbeddingCase layer(50, 4, 300);
-  expect_same_for_thread_counts([&] {
-    Stream stream;
+TEST(Embedding, BitsDependOnNeitherThreadsNorInstructionSet) {
+  expect_same_bits_everywhere([](const KernelVariant& variant) {
+    const EmbeddingCase layer(variant, 50, 4, 300);
+    Stream stream = variant.stream();
     std::vector<Tensor> r;
-    r.emplace_back(layer.dout.shape(), DType::f32);
+    r.push_back(variant.unwritten(layer.dout.shape()));
     r.emplace_back(layer.word.shape(), DType::f32);
     embedding_forward({stream, {}}, layer.word, layer.position, layer.tokens, layer.positions,
                       r[0]);
@@ -103,7 +105,7 @@ TEST(Embedding, BitsDoNotDependOnThreads) {
 
 TEST(Embedding, RefusesIdsOutsideTheTable) {
   Stream stream;
-  EmbeddingCase layer(3, 1, 4);
+  EmbeddingCase layer({}, 3, 1, 4);
   Tensor out({3, 1, 4}, DType::f32);
   for (const int64_t bad : {int64_t{11}, int64_t{-1}}) {
     layer.tokens.span<int64_t>()[1] = bad;

@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
+#include <algorithm>
+
+#include "support/kernel_variants.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -37,19 +38,20 @@ TEST(HeadRows, GatherTakesEachHeadFromItsPlace) {
 
 TEST(HeadRows, ScatterUndoesGatherAndLeavesTheRestAlone) {
   const HeadLayout layout{6, 3, 5};
-  const Tensor qkv = random_tensor({70, layout.qkv_width()}, 1);
-  Stream stream;
-  for (const HeadPart part : {HeadPart::queries, HeadPart::keys}) {
-    Tensor rows({num_head_rows(layout, part, 70), 5}, DType::f32);
-    gather_heads({stream, {}}, layout, part, qkv, rows);
-    Tensor changed = copy_of(qkv);
-    scatter_heads({stream, {}}, layout, part, filled_tensor(rows.shape(), 9.0F), changed);
-    int64_t written = 0;
-    for (const float value : changed.span<float>()) written += value == 9.0F ? 1 : 0;
-    EXPECT_EQ(written, rows.view().num_elements());
-    scatter_heads({stream, {}}, layout, part, rows, changed);
-    expect_same_bits("qkv", changed, qkv);
-  }
+  for_each_variant([&](const KernelVariant& variant) {
+    const Tensor qkv = variant.random({70, layout.qkv_width()}, 1);
+    Stream stream = variant.stream();
+    for (const HeadPart part : {HeadPart::queries, HeadPart::keys}) {
+      Tensor rows = variant.unwritten({num_head_rows(layout, part, 70), 5});
+      gather_heads({stream, {}}, layout, part, qkv, rows);
+      Tensor changed = copy_of(qkv);
+      scatter_heads({stream, {}}, layout, part, filled_tensor(rows.shape(), 9.0F, variant.dtype),
+                    changed);
+      EXPECT_EQ(std::ranges::count(to_double(changed), 9.0), rows.view().num_elements());
+      scatter_heads({stream, {}}, layout, part, rows, changed);
+      expect_same_bits("qkv", changed, qkv);
+    }
+  });
 }
 
 TEST(HeadRows, RefusesRowsOfAnotherSize) {

@@ -4,9 +4,7 @@
 
 #include "reference/rotary.hpp"
 #include "support/gradient_check.hpp"
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
-#include "support/thread_counts.hpp"
+#include "support/kernel_variants.hpp"
 #include "support/vectors.hpp"
 
 namespace weft::kernels {
@@ -59,33 +57,41 @@ std::vector<double> reference_qkv(const HeadLayout& layout, const Tensor& qkv_SB
 }
 
 TEST(Rotary, MatchesTheReferenceForEveryLayout) {
-  Stream stream;
-  for (const HeadLayout layout :
-       {HeadLayout{4, 4, 8}, HeadLayout{6, 2, 34}, HeadLayout{3, 1, 64}}) {
-    for (const int64_t frequencies : {int64_t{1}, layout.head_dim / 4, layout.head_dim / 2}) {
-      const Angles angles(17, frequencies);
-      for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::neighbours}) {
-        Tensor qkv = random_tensor({17, 3, layout.qkv_width()}, 1);
-        const auto expected = reference_qkv(layout, qkv, angles, pairs == RotaryPairs::neighbours);
-        rotary_forward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, qkv);
-        expect_tensor_near("qkv", qkv, expected);
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    for (const HeadLayout layout :
+         {HeadLayout{4, 4, 8}, HeadLayout{6, 2, 34}, HeadLayout{3, 1, 64}}) {
+      for (const int64_t frequencies : {int64_t{1}, layout.head_dim / 4, layout.head_dim / 2}) {
+        const Angles angles(17, frequencies);
+        for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::neighbours}) {
+          Tensor qkv = variant.random({17, 3, layout.qkv_width()}, 1);
+          const auto expected =
+              reference_qkv(layout, qkv, angles, pairs == RotaryPairs::neighbours);
+          rotary_forward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, qkv);
+          expect_tensor_near("qkv", qkv, expected);
+        }
       }
     }
-  }
+  });
 }
 
 // A rotation is orthogonal, so its transpose, which backward applies, is its inverse.
 TEST(Rotary, BackwardTurnsBack) {
-  Stream stream;
   const HeadLayout layout{6, 3, 10};
   const Angles angles(9, 4);
-  for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::neighbours}) {
-    const Tensor before = random_tensor({9, 2, layout.qkv_width()}, 1);
-    Tensor qkv = copy_of(before);
-    rotary_forward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, qkv);
-    rotary_backward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, qkv);
-    expect_tensor_near("qkv", qkv, to_double(before));
-  }
+  for_each_variant([&](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::neighbours}) {
+      const Tensor before = variant.random({9, 2, layout.qkv_width()}, 1);
+      Tensor qkv = copy_of(before);
+      rotary_forward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, qkv);
+      rotary_backward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, qkv);
+      // Forward has rounded both numbers of a pair, which lie within +-2, and backward rounds
+      // again.
+      const double relative = tolerance_of(variant.dtype).relative;
+      expect_tensor_near("qkv", qkv, to_double(before), {6.0 * relative, relative});
+    }
+  });
 }
 
 TEST(Rotary, BackwardIsTheGradientByCentralDifferences) {
@@ -144,15 +150,16 @@ TEST(Rotary, RotationsAreThoseOfTheVector) {
   run("partial_rot_dim4_out", 2, RotaryPairs::halves);
 }
 
-TEST(Rotary, BitsDoNotDependOnThreads) {
+TEST(Rotary, BitsDependOnNeitherThreadsNorInstructionSet) {
   const HeadLayout layout{8, 2, 32};
   const Angles angles(120, 16);
-  const Tensor before = random_tensor({120, 2, layout.qkv_width()}, 3);
-  expect_same_for_thread_counts([&] {
-    Stream stream;
+  expect_same_bits_everywhere([&](const KernelVariant& variant) {
+    Stream stream = variant.stream();
     std::vector<Tensor> r;
-    r.push_back(copy_of(before));
-    rotary_forward({stream, {}}, layout, RotaryPairs::halves, angles.cos_SF, angles.sin_SF, r[0]);
+    for (const RotaryPairs pairs : {RotaryPairs::halves, RotaryPairs::neighbours}) {
+      r.push_back(variant.random({120, 2, layout.qkv_width()}, 3));
+      rotary_forward({stream, {}}, layout, pairs, angles.cos_SF, angles.sin_SF, r.back());
+    }
     return r;
   });
 }

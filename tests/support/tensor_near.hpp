@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/test_tensors.hpp"
 #include "weft/tensor/tensor.hpp"
 
 namespace weft::testing {
@@ -19,9 +20,19 @@ struct Tolerance {
 };
 
 /// The one table of kernel tolerances against fp64 references, for inputs of order 1 (the numbers
-/// are repeated in docs/numerics.md).
+/// are repeated in docs/numerics.md). A 16-bit result is a good fp32 number that was rounded once:
+/// half a unit in the last place (2^-8 of bf16, 2^-11 of f16) on top of fp32's row.
 constexpr Tolerance tolerance_of(DType dtype) {
-  return dtype == DType::f32 ? Tolerance{2e-6, 1e-5} : Tolerance{};
+  switch (dtype) {
+    case DType::f32:
+      return {2e-6, 1e-5};
+    case DType::bf16:
+      return {2e-6, 3.92e-3};
+    case DType::f16:
+      return {2e-6, 4.99e-4};
+    default:
+      return {};
+  }
 }
 
 /// `tolerance` with its absolute part multiplied by the size of what was summed.
@@ -29,12 +40,11 @@ constexpr Tolerance scaled(Tolerance tolerance, double magnitude) {
   return {tolerance.absolute * magnitude, tolerance.relative};
 }
 
-/// Expects every element of `actual` (fp32) near `expected`; reports the worst one: its index, both
-/// values and how many others are off.
+/// Expects every element of `actual` (f32, bf16 or f16) near `expected`; reports the worst one: its
+/// index, both values and how many others are off.
 inline void expect_tensor_near(const std::string& name, ConstTensorView actual,
-                               std::span<const double> expected,
-                               Tolerance tolerance = tolerance_of(DType::f32)) {
-  const std::span<const float> values = actual.span<float>();
+                               std::span<const double> expected, Tolerance tolerance) {
+  const std::vector<double> values = to_double(actual);
   ASSERT_EQ(values.size(), expected.size()) << name;
   size_t wrong = 0;
   size_t worst = 0;
@@ -57,15 +67,25 @@ inline void expect_tensor_near(const std::string& name, ConstTensorView actual,
                        << wrong << " of " << values.size() << " elements are off";
 }
 
+/// The same with the tolerance of the tensor's type.
+inline void expect_tensor_near(const std::string& name, ConstTensorView actual,
+                               std::span<const double> expected) {
+  expect_tensor_near(name, actual, expected, tolerance_of(actual.dtype()));
+}
+
 /// Expects two tensors to hold the same bits; reports the first index where they differ.
 inline void expect_same_bits(const std::string& name, ConstTensorView actual,
                              ConstTensorView expected) {
   ASSERT_EQ(actual.size_bytes(), expected.size_bytes()) << name;
   if (std::memcmp(actual.raw(), expected.raw(), actual.size_bytes()) == 0) return;
-  const std::span<const float> a = actual.span<float>();
-  const std::span<const float> b = expected.span<float>();
+  const size_t width = size_of(actual.dtype());
+  const std::vector<double> a = to_double(actual);
+  const std::vector<double> b = to_double(expected);
   for (size_t i = 0; i < a.size(); ++i) {
-    if (std::memcmp(&a[i], &b[i], sizeof(float)) == 0) continue;
+    const auto* own = static_cast<const std::byte*>(actual.raw()) + i * width;
+    if (std::memcmp(own, static_cast<const std::byte*>(expected.raw()) + i * width, width) == 0) {
+      continue;
+    }
     ADD_FAILURE() << name << "[" << i << "] differs in bits: " << a[i] << " and " << b[i];
     return;
   }

@@ -22,10 +22,44 @@ inline Tensor random_tensor(Shape shape, uint32_t seed, double scale = 1.0, doub
   return tensor;
 }
 
-/// A tensor of fp32 with one value everywhere.
-inline Tensor filled_tensor(Shape shape, float value) {
-  Tensor tensor(shape, DType::f32);
-  for (float& element : tensor.span<float>()) element = value;
+/// Element `i` of a tensor of f32, bf16 or f16.
+inline float element_of(ConstTensorView view, size_t i) {
+  if (view.dtype() == DType::bf16) return to_float(view.span<BFloat16>()[i]);
+  if (view.dtype() == DType::f16) return to_float(view.span<Float16>()[i]);
+  return view.span<float>()[i];
+}
+
+/// Sets element `i` of a tensor of f32, bf16 or f16 to `value`, rounded.
+inline void set_element(TensorView view, size_t i, float value) {
+  if (view.dtype() == DType::bf16) {
+    view.span<BFloat16>()[i] = to_bfloat16(value);
+  } else if (view.dtype() == DType::f16) {
+    view.span<Float16>()[i] = to_float16(value);
+  } else {
+    view.span<float>()[i] = value;
+  }
+}
+
+/// The elements of `view`, rounded to `dtype`.
+inline Tensor as_type(DType dtype, ConstTensorView view) {
+  Tensor tensor(view.shape(), dtype);
+  const auto size = static_cast<size_t>(view.num_elements());
+  for (size_t i = 0; i < size; ++i) set_element(tensor, i, element_of(view, i));
+  return tensor;
+}
+
+/// A tensor with one value everywhere.
+inline Tensor filled_tensor(Shape shape, float value, DType dtype = DType::f32) {
+  Tensor tensor(shape, dtype);
+  const auto size = static_cast<size_t>(shape.num_elements());
+  for (size_t i = 0; i < size; ++i) set_element(tensor, i, value);
+  return tensor;
+}
+
+/// A tensor of `dtype` with the given elements.
+inline Tensor tensor_of(Shape shape, std::span<const float> values, DType dtype = DType::f32) {
+  Tensor tensor(shape, dtype);
+  for (size_t i = 0; i < values.size(); ++i) set_element(tensor, i, values[i]);
   return tensor;
 }
 
@@ -39,8 +73,9 @@ inline Tensor copy_of(ConstTensorView view) {
 
 /// The elements of `view` in fp64.
 inline std::vector<double> to_double(ConstTensorView view) {
-  const std::span<const float> values = view.span<float>();
-  return {values.begin(), values.end()};
+  std::vector<double> values(static_cast<size_t>(view.num_elements()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = element_of(view, i);
+  return values;
 }
 
 /// i64 tensor with the given elements.
