@@ -8,6 +8,8 @@ void add_bench(CLI::App& app, Program& program) {
   bench->require_subcommand(1);
   add_bench_schedules(*bench, program);
   add_bench_links(*bench, program);
+  add_bench_train(*bench, program);
+  add_bench_gemm(*bench, program);
 }
 
 }  // namespace weft::app

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "weft/device/instruction_set.hpp"
 
@@ -20,6 +21,8 @@ struct Device {
 /// "cpu"
 std::string to_string(Device device);
 
+class KernelClock;
+
 /// An ordered queue of kernels on one device. On the CPU every kernel has finished when its call
 /// returns, so `synchronize` and events have nothing to wait for.
 class Stream {
@@ -33,9 +36,15 @@ class Stream {
   /// Returns when everything enqueued so far has finished.
   void synchronize() const {}
 
+  /// From here on kernels of this stream are timed by `clock`, which outlives its use; null: not.
+  void set_clock(KernelClock* clock) { clock_ = clock; }
+  /// The clock, which is taken off the stream.
+  KernelClock* take_clock() { return std::exchange(clock_, nullptr); }
+
  private:
   Device device_;
   InstructionSet instruction_set_;
+  KernelClock* clock_ = nullptr;
 };
 
 }  // namespace weft

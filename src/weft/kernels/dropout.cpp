@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 
@@ -35,6 +36,7 @@ void check_rows(const Dropout& dropout, const ConstTensorView& x_SBH) {
 
 void dropout_forward(const Context& context, const Dropout& dropout, ConstTensorView x_SBH,
                      TensorView y_SBH) {
+  const TimedKernel timed(context.stream, "dropout");
   check_rows(dropout, x_SBH);
   check_tensor("y_SBH", y_SBH, x_SBH.shape(), x_SBH.dtype());
   cpu_kernels(context.stream).dropout_forward(context, dropout, x_SBH, y_SBH);
@@ -49,6 +51,7 @@ void dropout_backward(const Context& context, const Dropout& dropout, ConstTenso
 void bias_dropout_add_forward(const Context& context, const Dropout& dropout, ConstTensorView x_SBH,
                               ConstTensorView bias_H, ConstTensorView residual_SBH,
                               TensorView y_SBH) {
+  const TimedKernel timed(context.stream, "bias, dropout, residual");
   check_rows(dropout, x_SBH);
   check_tensor("residual_SBH", residual_SBH, x_SBH.shape(), x_SBH.dtype());
   check_tensor("y_SBH", y_SBH, x_SBH.shape(), x_SBH.dtype());

@@ -1,5 +1,6 @@
 #include "weft/kernels/elementwise.hpp"
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 #include "weft/kernels/row_chunks.hpp"
@@ -21,10 +22,12 @@ void check_low(const ConstTensorView& low, int64_t size) {
 }  // namespace
 
 void fill_zero(const Context& context, TensorView y) {
+  const TimedKernel timed(context.stream, "zero gradients");
   cpu_kernels(context.stream).fill_zero(context, y);
 }
 
 void convert(const Context& context, ConstTensorView x, TensorView y) {
+  const TimedKernel timed(context.stream, "conversions");
   check_element_type("x", x);
   check_element_type("y", y);
   check_size("y", y, x.num_elements(), y.dtype());
@@ -32,6 +35,7 @@ void convert(const Context& context, ConstTensorView x, TensorView y) {
 }
 
 void add(const Context& context, ConstTensorView x, TensorView y) {
+  const TimedKernel timed(context.stream, "additions");
   check_element_type("y", y);
   check_size("x", x, y.num_elements(), y.dtype());
   cpu_kernels(context.stream).add(context, x, y);
@@ -47,6 +51,7 @@ size_t column_sum_workspace(int64_t rows, int64_t columns) {
 }
 
 void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
+  const TimedKernel timed(context.stream, "bias gradient");
   check_element_type("x_TN", x_TN);
   check_size("y_N", y_N, x_TN.shape().last());
   check_workspace("column_sum", context,
@@ -55,11 +60,13 @@ void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
 }
 
 double sum_of_squares(const Context& context, ConstTensorView x) {
+  const TimedKernel timed(context.stream, "gradient norm");
   check_f32("x", x);
   return cpu_kernels(context.stream).sum_of_squares(context, x);
 }
 
 int64_t count_zeros(const Context& context, ConstTensorView x) {
+  const TimedKernel timed(context.stream, "gradient norm");
   check_f32("x", x);
   return cpu_kernels(context.stream).count_zeros(context, x);
 }
@@ -77,6 +84,7 @@ void fill_normal(const Context& context, philox::Key key, uint64_t first_element
 
 void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
            TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low) {
+  const TimedKernel timed(context.stream, "optimizer");
   const int64_t size = param.num_elements();
   check_f32("param", param);
   check_size("grad", grad, size);
@@ -90,6 +98,7 @@ void adamw(const Context& context, const AdamWStep& step, float grad_scale, Cons
 void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
          bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
          TensorView low) {
+  const TimedKernel timed(context.stream, "optimizer");
   const int64_t size = param.num_elements();
   check_f32("param", param);
   check_size("grad", grad, size);

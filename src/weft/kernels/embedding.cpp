@@ -1,5 +1,6 @@
 #include "weft/kernels/embedding.hpp"
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 
@@ -23,6 +24,7 @@ void check_ids(const char* what, const char* name, const ConstTensorView& ids_BS
 void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTensorView position_PH,
                        ConstTensorView tokens_BS, ConstTensorView positions_BS,
                        TensorView out_SBH) {
+  const TimedKernel timed(context.stream, "embedding");
   check(out_SBH.shape().num_dims() == 3 && word_VH.shape().num_dims() == 2, ErrorKind::internal,
         "embedding of {} from a table {}; expected [S, B, H] from [V, H]",
         to_string(out_SBH.shape()), to_string(word_VH.shape()));
@@ -41,6 +43,7 @@ void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTen
 
 void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstTensorView ids_BS,
                         TensorView dtable_RH) {
+  const TimedKernel timed(context.stream, "embedding");
   check(dout_SBH.shape().num_dims() == 3 && dtable_RH.shape().num_dims() == 2, ErrorKind::internal,
         "embedding gradient of {} into a table {}; expected [S, B, H] into [R, H]",
         to_string(dout_SBH.shape()), to_string(dtable_RH.shape()));

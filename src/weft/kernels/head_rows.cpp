@@ -1,5 +1,6 @@
 #include "weft/kernels/head_rows.hpp"
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 
@@ -24,12 +25,14 @@ int64_t num_head_rows(const HeadLayout& layout, HeadPart part, int64_t tokens) {
 
 void gather_heads(const Context& context, const HeadLayout& layout, HeadPart part,
                   ConstTensorView qkv_TQ, TensorView rows_RD) {
+  const TimedKernel timed(context.stream, "head copies");
   check_sizes(layout, part, qkv_TQ, rows_RD);
   cpu_kernels(context.stream).gather_heads(context, layout, part, qkv_TQ, rows_RD);
 }
 
 void scatter_heads(const Context& context, const HeadLayout& layout, HeadPart part,
                    ConstTensorView rows_RD, TensorView qkv_TQ) {
+  const TimedKernel timed(context.stream, "head copies");
   check_sizes(layout, part, qkv_TQ, rows_RD);
   cpu_kernels(context.stream).scatter_heads(context, layout, part, rows_RD, qkv_TQ);
 }

@@ -1,5 +1,6 @@
 #include "weft/kernels/layer_norm.hpp"
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 #include "weft/kernels/row_chunks.hpp"
@@ -20,6 +21,7 @@ void check_statistics(const ConstTensorView& x_TH, const ConstTensorView& mean_T
 void layer_norm_forward(const Context& context, ConstTensorView x_TH, ConstTensorView gamma_H,
                         ConstTensorView beta_H, const NormConstants& constants, TensorView y_TH,
                         TensorView mean_T, TensorView rstd_T) {
+  const TimedKernel timed(context.stream, "norm forward");
   check_element_type("x_TH", x_TH);
   check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
   check_size("beta_H", beta_H, x_TH.shape().last(), x_TH.dtype());
@@ -33,6 +35,7 @@ void layer_norm_backward_input(const Context& context, ConstTensorView dy_TH, Co
                                ConstTensorView gamma_H, const NormConstants& constants,
                                ConstTensorView mean_T, ConstTensorView rstd_T, bool accumulate,
                                TensorView dx_TH) {
+  const TimedKernel timed(context.stream, "norm backward");
   check_element_type("x_TH", x_TH);
   check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());
   check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
@@ -50,6 +53,7 @@ size_t layer_norm_backward_weight_workspace(int64_t tokens, int64_t hidden) {
 void layer_norm_backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                                 ConstTensorView mean_T, ConstTensorView rstd_T, TensorView dgamma_H,
                                 TensorView dbeta_H) {
+  const TimedKernel timed(context.stream, "norm backward");
   const int64_t hidden = x_TH.shape().last();
   check_element_type("x_TH", x_TH);
   check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());

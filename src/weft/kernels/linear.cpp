@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/elementwise.hpp"
 #include "weft/kernels/gemm.hpp"
@@ -85,11 +86,15 @@ size_t LinearPlan::workspace_bytes() const {
 
 void LinearPlan::forward(const Context& context, ConstTensorView x_TI, ConstTensorView w_OI,
                          ConstTensorView bias_O, TensorView y_TO) const {
+  const TimedKernel timed(context.stream,
+                          splits_outputs() ? "wide linear forward" : "linear forward");
   forward_.run(context, x_TI, w_OI, y_TO, bias_O);
 }
 
 void LinearPlan::backward_input(const Context& context, ConstTensorView dy_TO, ConstTensorView w_OI,
                                 TensorView dx_TI) const {
+  const TimedKernel timed(
+      context.stream, splits_outputs() ? "wide linear input gradient" : "linear input gradient");
   if (!splits_outputs()) {
     backward_input_.run(context, dy_TO, w_OI, dx_TI);
     return;
@@ -122,6 +127,8 @@ void LinearPlan::backward_input_pieces(const Context& context, ConstTensorView d
 
 void LinearPlan::backward_weight(const Context& context, ConstTensorView dy_TO,
                                  ConstTensorView x_TI, TensorView dw_OI) const {
+  const TimedKernel timed(
+      context.stream, splits_outputs() ? "wide linear weight gradient" : "linear weight gradient");
   check_size("dy_TO", dy_TO, tokens_ * out_, dtype_);
   check_size("x_TI", x_TI, tokens_ * in_, dtype_);
   const int64_t piece = std::min(tokens_, kPieceTokens);

@@ -1,5 +1,6 @@
 #include "weft/kernels/rms_norm.hpp"
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 #include "weft/kernels/row_chunks.hpp"
@@ -8,6 +9,7 @@ namespace weft::kernels {
 
 void rms_norm_forward(const Context& context, ConstTensorView x_TH, ConstTensorView gamma_H,
                       const NormConstants& constants, TensorView y_TH, TensorView rstd_T) {
+  const TimedKernel timed(context.stream, "norm forward");
   check_element_type("x_TH", x_TH);
   check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
   check_size("y_TH", y_TH, x_TH.num_elements(), x_TH.dtype());
@@ -18,6 +20,7 @@ void rms_norm_forward(const Context& context, ConstTensorView x_TH, ConstTensorV
 void rms_norm_backward_input(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                              ConstTensorView gamma_H, const NormConstants& constants,
                              ConstTensorView rstd_T, bool accumulate, TensorView dx_TH) {
+  const TimedKernel timed(context.stream, "norm backward");
   check_element_type("x_TH", x_TH);
   check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());
   check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
@@ -33,6 +36,7 @@ size_t rms_norm_backward_weight_workspace(int64_t tokens, int64_t hidden) {
 
 void rms_norm_backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                               ConstTensorView rstd_T, TensorView dgamma_H) {
+  const TimedKernel timed(context.stream, "norm backward");
   const int64_t hidden = x_TH.shape().last();
   check_element_type("x_TH", x_TH);
   check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());

@@ -1,5 +1,6 @@
 #include "weft/kernels/rotary.hpp"
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/cpu_kernels.hpp"
 
@@ -25,12 +26,14 @@ void check_sizes(const HeadLayout& layout, const ConstTensorView& cos_SF,
 
 void rotary_forward(const Context& context, const HeadLayout& layout, RotaryPairs pairs,
                     ConstTensorView cos_SF, ConstTensorView sin_SF, TensorView qkv_SBQ) {
+  const TimedKernel timed(context.stream, "rotary");
   check_sizes(layout, cos_SF, sin_SF, qkv_SBQ);
   cpu_kernels(context.stream).rotary_forward(context, layout, pairs, cos_SF, sin_SF, qkv_SBQ);
 }
 
 void rotary_backward(const Context& context, const HeadLayout& layout, RotaryPairs pairs,
                      ConstTensorView cos_SF, ConstTensorView sin_SF, TensorView dqkv_SBQ) {
+  const TimedKernel timed(context.stream, "rotary");
   check_sizes(layout, cos_SF, sin_SF, dqkv_SBQ);
   cpu_kernels(context.stream).rotary_backward(context, layout, pairs, cos_SF, sin_SF, dqkv_SBQ);
 }

@@ -40,6 +40,8 @@ class Trainer {
   model::LossSum evaluate(const data::Dataset& dataset, int64_t consumed_samples);
 
   model::ParameterSet& parameters() { return parameters_; }
+  /// Where the rank's kernels run.
+  Stream& stream() { return stream_; }
   optim::Optimizer& optimizer() { return optimizer_; }
   /// Counters of the run, saved with every checkpoint.
   checkpoint::TrainState& state() { return state_; }

@@ -1,0 +1,113 @@
+#include "apps/weft/bench_words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <thread>
+#include <utility>
+
+#include "apps/weft/option_sources.hpp"
+#include "weft/base/error.hpp"
+#include "weft/kernels/context.hpp"
+#include "weft/tokenizer/tokenizer.hpp"
+#include "weft/train/make_train_config.hpp"
+
+namespace weft::app {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// The word after `flag`, or `otherwise`.
+std::string value_of(const Words& words, std::string_view flag, std::string otherwise) {
+  const auto found = std::ranges::find(words, flag);
+  return found != words.end() && found + 1 != words.end() ? *(found + 1) : std::move(otherwise);
+}
+
+/// Takes `flag` out of the words; true when it was there.
+bool take_flag(Words& words, std::string_view flag) { return std::erase(words, flag) > 0; }
+
+/// Takes `flag N` out of the words.
+int64_t take_count(Words& words, const std::string& flag, int64_t otherwise) {
+  const auto found = std::ranges::find(words, flag);
+  if (found == words.end()) return otherwise;
+  const std::string text = found + 1 == words.end() ? "" : *(found + 1);
+  int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size() || count < 1) {
+    fail_with_hint(ErrorKind::usage, flag + " 5", "{} needs a whole number of at least 1 (got {})",
+                   flag, text.empty() ? "nothing" : text);
+  }
+  words.erase(found, found + 2);
+  return count;
+}
+
+/// What a run needs and a benchmark does not ask for, in front: the user's words win.
+Words with_defaults(const Words& words) {
+  const std::string model = value_of(words, "--model", "gpt2-124m");
+  const std::string batch = value_of(words, "--micro-batch-size", "4");
+  const std::string length = value_of(words, "--seq-length", "1024");
+  Words all = {"--model",
+               model,
+               "--micro-batch-size",
+               batch,
+               "--seq-length",
+               length,
+               "--mock-data",
+               "--tokenizer-type",
+               "NullTokenizer",
+               "--lr",
+               "1e-4",
+               "--train-iters",
+               "1000000",
+               "--hidden-dropout",
+               "0",
+               "--attention-dropout",
+               "0",
+               "--split",
+               "1,0,0"};
+  // One id fewer than the published vocabularies: the tokenizer adds the end of a document.
+  all.insert(all.end(), {"--vocab-size", model.starts_with("gpt2") ? "50256"
+                                         : model == "llama-160m"   ? "31999"
+                                                                   : "128255"});
+  if (model.starts_with("gpt2") && length.size() >= 4 && length > "1024") {
+    all.insert(all.end(), {"--max-position-embeddings", length});
+  }
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+}  // namespace
+
+BenchWords read_bench_words(Words words) {
+  BenchWords bench;
+  bench.help = asks_for_help(words);
+  if (bench.help) return bench;
+  bench.steps = take_count(words, "--steps", bench.steps);
+  bench.breakdown = take_flag(words, "--breakdown");
+  const train::PreparedRun run = train::prepare_run(option_sources(with_defaults(words)));
+  bench.json = run.options.values.flag("json");
+  bench.quiet = run.options.values.flag("quiet");
+  bench.config = run.config;
+  const auto tokenizer = tokenizer::make_tokenizer(bench.config.tokenizer);
+  bench.config.model.vocab_size = tokenizer::padded_vocab_size(
+      tokenizer->vocab_size(), bench.config.make_vocab_size_divisible_by, 1);
+  if (bench.config.threads_per_rank > 0) kernels::set_num_threads(bench.config.threads_per_rank);
+  return bench;
+}
+
+std::string processor_text() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string processor = "unknown processor";
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("model name")) continue;
+    const size_t colon = line.find(": ");
+    if (colon != std::string::npos) processor = line.substr(colon + 2);
+    break;
+  }
+  return fmt::format("{}, {} cores", processor, std::thread::hardware_concurrency());
+}
+
+}  // namespace weft::app

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "weft/train/train_config.hpp"
+
+namespace weft::app {
+
+/// The words after `weft bench train` or `weft bench gemm`: flags of the benchmark's own, and those
+/// of `weft pretrain`, which may leave out what only a real run needs.
+struct BenchWords {
+  train::TrainConfig config;  ///< its vocabulary size is known
+  int64_t steps = 5;          ///< --steps
+  bool breakdown = false;     ///< --breakdown
+  bool json = false;
+  bool quiet = false;
+  bool help = false;
+};
+
+/// Throws Error{usage} as `weft pretrain` does.
+BenchWords read_bench_words(std::vector<std::string> words);
+
+/// The host's processor, for example "AMD EPYC 9B45, 2 cores".
+std::string processor_text();
+
+}  // namespace weft::app
