@@ -4,10 +4,12 @@
 # let g++ vectorise sqrt and the exp functors; neither changes a result. There is no -ffast-math:
 # reductions keep their written order.
 add_library(weft_flags INTERFACE)
-target_compile_options(weft_flags INTERFACE -march=x86-64-v3 -fno-math-errno -fno-trapping-math
+target_compile_options(weft_flags INTERFACE
+  -march=$<IF:$<BOOL:$<TARGET_PROPERTY:WEFT_V4>>,x86-64-v4,x86-64-v3> -fno-math-errno -fno-trapping-math
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
-# What the kernels' loops are compiled with a second time, for processors that have it.
-set(WEFT_V4_FLAGS -march=x86-64-v4 -mavx512bf16 -mprefer-vector-width=512)
+# What the kernels' loops are compiled with a second time, for processors that have it, besides the
+# target property WEFT_V4, which chooses -march (of two -march the later one would win).
+set(WEFT_V4_FLAGS -mavx512bf16 -mprefer-vector-width=512)
 if(WEFT_WERROR)
   target_compile_options(weft_flags INTERFACE -Werror)
 endif()

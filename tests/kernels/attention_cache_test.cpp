@@ -1,9 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "reference/attention.hpp"
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
-#include "support/thread_counts.hpp"
+#include "support/kernel_variants.hpp"
 #include "weft/kernels/attention.hpp"
 
 namespace weft::kernels {
@@ -14,19 +12,25 @@ using namespace weft::testing;  // NOLINT(google-build-using-namespace)
 
 /// Attention over a sequence that arrives in pieces of the given lengths.
 Tensor run_in_pieces(const AttentionSizes& size, const Tensor& qkv,
-                     const std::vector<int64_t>& pieces) {
-  Stream stream;
-  Tensor keys({size.sequence + 3, size.groups, size.head_dim}, DType::f32);
-  Tensor values(keys.shape(), DType::f32);
-  Tensor out({size.sequence, size.heads * size.head_dim}, DType::f32);
+                     const std::vector<int64_t>& pieces,
+                     InstructionSet set = best_instruction_set()) {
+  Stream stream({}, set);
+  const DType dtype = qkv.dtype();
+  const auto element_bytes = static_cast<int64_t>(size_of(dtype));
+  Tensor keys({size.sequence + 3, size.groups, size.head_dim}, dtype);
+  Tensor values(keys.shape(), dtype);
+  Tensor out({size.sequence, size.heads * size.head_dim}, dtype);
   int64_t past = 0;
   for (const int64_t piece : pieces) {
-    const ConstTensorView new_qkv(qkv.view().data<float>() + past * size.qkv_width(), DType::f32,
-                                  {piece, size.qkv_width()});
-    const TensorView new_out(out.view().data<float>() + past * size.heads * size.head_dim,
-                             DType::f32, {piece, size.heads * size.head_dim});
-    attention_with_cache({stream, {}}, size.heads, size.groups, size.head_dim, new_qkv, past,
-                         {keys, values}, new_out);
+    const Shape qkv_shape{piece, size.qkv_width()};
+    const Shape out_shape{piece, size.heads * size.head_dim};
+    const auto* new_qkv =
+        static_cast<const std::byte*>(qkv.view().raw()) + past * size.qkv_width() * element_bytes;
+    auto* new_out = static_cast<std::byte*>(out.view().raw()) +
+                    past * size.heads * size.head_dim * element_bytes;
+    attention_with_cache({stream, {}}, size.heads, size.groups, size.head_dim,
+                         {new_qkv, dtype, qkv_shape}, past, {keys, values},
+                         {new_out, dtype, out_shape});
     past += piece;
   }
   return out;
@@ -35,11 +39,13 @@ Tensor run_in_pieces(const AttentionSizes& size, const Tensor& qkv,
 TEST(AttentionWithCache, EqualsAttentionOverTheWholeSequence) {
   for (const int64_t head_dim : {1, 17, 64, 256}) {
     const AttentionSizes size{70, 1, 4, 2, head_dim};
-    const Tensor qkv = random_tensor({70, size.qkv_width()}, 1);
-    const auto expected = reference::attention_forward(size, to_double(qkv), reference::keep_all);
-    expect_tensor_near("one piece", run_in_pieces(size, qkv, {70}), expected.out);
-    expect_tensor_near("prompt and tokens", run_in_pieces(size, qkv, {63, 1, 1, 1, 4}),
-                       expected.out);
+    for_each_variant([&](const KernelVariant& variant) {
+      const Tensor qkv = variant.random({70, size.qkv_width()}, 1);
+      const auto expected = reference::attention_forward(size, to_double(qkv), reference::keep_all);
+      expect_tensor_near("one piece", run_in_pieces(size, qkv, {70}, variant.set), expected.out);
+      expect_tensor_near("prompt and tokens",
+                         run_in_pieces(size, qkv, {63, 1, 1, 1, 4}, variant.set), expected.out);
+    });
   }
 }
 
@@ -49,12 +55,12 @@ TEST(AttentionWithCache, AQuerysBitsDoNotDependOnThePieces) {
   expect_same_bits("out", run_in_pieces(size, qkv, {10, 1, 59}), run_in_pieces(size, qkv, {70}));
 }
 
-TEST(AttentionWithCache, BitsDoNotDependOnThreads) {
+TEST(AttentionWithCache, BitsDoNotDependOnThreadsOrInstructionSet) {
   const AttentionSizes size{90, 1, 6, 3, 20};
-  const Tensor qkv = random_tensor({90, size.qkv_width()}, 3);
-  expect_same_for_thread_counts([&] {
+  expect_same_bits_everywhere([&](const KernelVariant& variant) {
+    const Tensor qkv = variant.random({90, size.qkv_width()}, 3);
     std::vector<Tensor> r;
-    r.push_back(run_in_pieces(size, qkv, {80, 10}));
+    r.push_back(run_in_pieces(size, qkv, {80, 10}, variant.set));
     return r;
   });
 }

@@ -6,9 +6,7 @@
 
 #include "reference/attention.hpp"
 #include "support/gradient_check.hpp"
-#include "support/tensor_near.hpp"
-#include "support/test_tensors.hpp"
-#include "support/thread_counts.hpp"
+#include "support/kernel_variants.hpp"
 #include "weft/kernels/dropout_math.hpp"
 
 namespace weft::kernels {
@@ -17,8 +15,32 @@ namespace {
 using reference::AttentionSizes;
 using namespace weft::testing;  // NOLINT(google-build-using-namespace)
 
-AttentionSpec to_spec(const AttentionSizes& size) {
-  return {size.sequence, size.microbatch, size.heads, size.groups, size.head_dim, DType::f32};
+AttentionSpec to_spec(const AttentionSizes& size, DType dtype = DType::f32) {
+  return {size.sequence, size.microbatch, size.heads, size.groups, size.head_dim, dtype};
+}
+
+/// A form in which attention exists: of one element type, what it is compiled for and what its
+/// products multiply.
+struct AttentionVariant {
+  InstructionSet set = InstructionSet::v3;
+  TileProducts products = TileProducts::f32;
+};
+
+/// The forms of `dtype` that this processor runs.
+std::vector<AttentionVariant> variants_of(DType dtype) {
+  std::vector<AttentionVariant> variants;
+  for (const InstructionSet set : instruction_sets()) {
+    variants.push_back({set, TileProducts::f32});
+    if (dtype == DType::bf16 && set == InstructionSet::v4) {
+      variants.push_back({set, TileProducts::bf16});
+    }
+  }
+  return variants;
+}
+
+std::string to_string(const AttentionVariant& variant) {
+  return std::string(name(variant.set)) +
+         (variant.products == TileProducts::bf16 ? ", bf16 products" : ", f32 products");
 }
 
 /// Global sample indices of up to four microbatch rows.
@@ -46,71 +68,113 @@ struct AttentionResult {
   Tensor dqkv;
 };
 
-AttentionResult run_attention(const AttentionSizes& size, const Dropout& dropout, const Tensor& qkv,
-                              const Tensor& dout) {
-  Stream stream;
-  const AttentionPlan plan(stream, to_spec(size));
+AttentionResult run_attention(const AttentionVariant& variant, const AttentionSizes& size,
+                              const Dropout& dropout, const Tensor& qkv, const Tensor& dout) {
+  Stream stream({}, variant.set);
+  const AttentionPlan plan(stream, to_spec(size, qkv.dtype()), variant.products);
   Buffer workspace(plan.workspace_bytes());
+  // What a plan reads it must have written.
+  std::fill_n(workspace.data(), workspace.size_bytes(), std::byte{0xFF});
   const Context context{stream, {workspace.data(), workspace.size_bytes()}};
-  AttentionResult result{filled_tensor(dout.shape(), NAN),
+  AttentionResult result{filled_tensor(dout.shape(), NAN, qkv.dtype()),
                          filled_tensor({size.microbatch, size.heads, size.sequence}, NAN),
-                         filled_tensor(qkv.shape(), NAN)};
+                         filled_tensor(qkv.shape(), NAN, qkv.dtype())};
   plan.forward(context, dropout, qkv, result.out, result.lse);
   plan.backward(context, dropout, dout, qkv, result.out, result.lse, result.dqkv);
   return result;
 }
 
-void expect_matches_reference(const AttentionSizes& size, double rate, double magnitude = 1.0) {
-  SCOPED_TRACE(::testing::Message()
-               << "S " << size.sequence << " B " << size.microbatch << " N " << size.heads << " G "
-               << size.groups << " D " << size.head_dim << " rate " << rate);
-  const Tensor qkv =
-      random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 1, magnitude);
-  const Tensor dout =
-      random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 2);
+double largest_of(const std::vector<double>& values) {
+  double largest = 1.0;
+  for (const double value : values) largest = std::max(largest, std::abs(value));
+  return largest;
+}
+
+/// The table's row for a result whose largest element is `largest`. `magnitude` is what a rounding
+/// error of the scores is multiplied by; `roundings` counts the half units of a 16-bit type, of the
+/// largest element, that come in before the result is rounded.
+Tolerance tolerance_for(DType dtype, double roundings, double largest, double magnitude) {
+  Tolerance tolerance = scaled(tolerance_of(dtype), largest * magnitude);
+  tolerance.absolute += roundings * tolerance.relative * largest;
+  return tolerance;
+}
+
+void expect_matches_reference(DType dtype, const AttentionSizes& size, double rate,
+                              double magnitude = 1.0) {
+  const Tensor qkv = as_type(
+      dtype, random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 1, magnitude));
+  const Tensor dout = as_type(
+      dtype, random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 2));
   const Dropout dropout = make_dropout(rate, size);
-  const AttentionResult result = run_attention(size, dropout, qkv, dout);
   const auto mask = mask_of(dropout, size);
   const auto forward = reference::attention_forward(size, to_double(qkv), mask);
   const auto dqkv = reference::attention_backward(size, to_double(dout), to_double(qkv), mask);
-  const Tolerance base = tolerance_of(DType::f32);
   // A score's rounding error grows with the score (magnitude^2) and moves the output by its size.
-  expect_tensor_near("out", result.out, forward.out,
-                     scaled(base, magnitude * magnitude * magnitude));
-  expect_tensor_near("lse", result.lse, forward.lse, scaled(base, magnitude * magnitude));
-  double largest = 1.0;
-  for (const double value : dqkv) largest = std::max(largest, std::abs(value));
-  expect_tensor_near("dqkv", result.dqkv, dqkv, scaled(base, largest * magnitude * magnitude));
+  const double square = magnitude * magnitude;
+  for (const AttentionVariant& variant : variants_of(dtype)) {
+    SCOPED_TRACE(::testing::Message()
+                 << name(dtype) << " on " << to_string(variant) << " S " << size.sequence << " B "
+                 << size.microbatch << " N " << size.heads << " G " << size.groups << " D "
+                 << size.head_dim << " rate " << rate);
+    const bool pairs = variant.products == TileProducts::bf16;
+    const AttentionResult result = run_attention(variant, size, dropout, qkv, dout);
+    // bf16 products round the probabilities.
+    expect_tensor_near("out", result.out, forward.out,
+                       tolerance_for(dtype, pairs ? 1.0 : 0.0, largest_of(forward.out), square));
+    expect_tensor_near("lse", result.lse, forward.lse, scaled(tolerance_of(DType::f32), square));
+    // Gradients start from the rounded output; bf16 products round score gradients too.
+    const double roundings = dtype == DType::f32 ? 0.0 : 3.0;
+    expect_tensor_near("dqkv", result.dqkv, dqkv,
+                       tolerance_for(dtype, roundings, largest_of(dqkv), square));
+  }
 }
 
 TEST(Attention, MatchesTheReferenceAtOddSizes) {
-  for (const int64_t sequence : {1, 2, 3, 17, 63, 64, 65, 95, 96, 97, 130, 193}) {
-    expect_matches_reference({sequence, 2, 2, 2, 8}, 0.0);
-    expect_matches_reference({sequence, 1, 2, 1, 5}, 0.25);
+  for (const DType dtype : element_types()) {
+    for (const int64_t sequence : {1, 2, 3, 17, 63, 64, 65, 127, 128, 129, 193}) {
+      expect_matches_reference(dtype, {sequence, 2, 2, 2, 8}, 0.0);
+      expect_matches_reference(dtype, {sequence, 1, 2, 1, 5}, 0.25);
+    }
   }
 }
 
 TEST(Attention, MatchesTheReferenceAtEveryKindOfHeadSize) {
-  for (const int64_t head_dim : {1, 3, 15, 16, 17, 64, 65, 128, 256}) {
-    expect_matches_reference({70, 1, 2, 1, head_dim}, 0.0);
-    expect_matches_reference({68, 1, 1, 1, head_dim}, 0.1);
+  for (const DType dtype : element_types()) {
+    for (const int64_t head_dim : {1, 3, 15, 16, 17, 64, 65, 128, 256}) {
+      expect_matches_reference(dtype, {70, 1, 2, 1, head_dim}, 0.0);
+      expect_matches_reference(dtype, {68, 1, 1, 1, head_dim}, 0.1);
+    }
   }
 }
 
 TEST(Attention, MatchesTheReferenceWithGroupedQueries) {
-  expect_matches_reference({67, 2, 6, 6, 7}, 0.0);
-  expect_matches_reference({67, 2, 6, 3, 7}, 0.0);
-  expect_matches_reference({100, 2, 6, 2, 7}, 0.5);
-  expect_matches_reference({67, 4, 6, 1, 7}, 0.1);
+  for (const DType dtype : element_types()) {
+    expect_matches_reference(dtype, {67, 2, 6, 6, 7}, 0.0);
+    expect_matches_reference(dtype, {67, 2, 6, 3, 7}, 0.0);
+    expect_matches_reference(dtype, {100, 2, 6, 2, 7}, 0.5);
+    expect_matches_reference(dtype, {67, 4, 6, 1, 7}, 0.1);
+  }
 }
 
 TEST(Attention, SurvivesLargeScores) {
   // Scores of several hundred: exponentials overflow unless the maximum is subtracted.
-  expect_matches_reference({101, 1, 2, 2, 16}, 0.0, 10.0);
+  for (const DType dtype : element_types()) {
+    expect_matches_reference(dtype, {101, 1, 2, 2, 16}, 0.0, 10.0);
+  }
+}
+
+TEST(AttentionSlow, MatchesTheReferenceAtEveryHeadSize) {
+  for (int64_t head_dim = 1; head_dim <= 256; ++head_dim) {
+    for (const DType dtype : element_types()) {
+      expect_matches_reference(dtype, {9, 1, 2, 1, head_dim}, 0.1);
+    }
+  }
 }
 
 TEST(AttentionSlow, MatchesTheReferenceAt1025) {
-  expect_matches_reference({1025, 1, 2, 1, 16}, 0.1);
+  for (const DType dtype : element_types()) {
+    expect_matches_reference(dtype, {1025, 1, 2, 1, 16}, 0.1);
+  }
 }
 
 TEST(Attention, ReferenceAgreesWithCentralDifferences) {
@@ -128,19 +192,27 @@ TEST(Attention, ReferenceAgreesWithCentralDifferences) {
   }
 }
 
-TEST(Attention, BitsDoNotDependOnThreads) {
+TEST(Attention, BitsDoNotDependOnThreadsOrInstructionSet) {
   const AttentionSizes size{150, 3, 4, 2, 24};
   const Tensor qkv = random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 5);
   const Tensor dout =
       random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 6);
   const Dropout dropout = make_dropout(0.1, size);
-  expect_same_for_thread_counts([&] {
-    AttentionResult result = run_attention(size, dropout, qkv, dout);
+  const auto run = [&](DType dtype, const AttentionVariant& variant) {
+    AttentionResult result =
+        run_attention(variant, size, dropout, as_type(dtype, qkv), as_type(dtype, dout));
     std::vector<Tensor> tensors;
     tensors.push_back(std::move(result.out));
     tensors.push_back(std::move(result.lse));
     tensors.push_back(std::move(result.dqkv));
     return tensors;
+  };
+  expect_same_bits_everywhere([&](const KernelVariant& variant) {
+    return run(variant.dtype, {variant.set, TileProducts::f32});
+  });
+  if (best_instruction_set() == InstructionSet::v3) GTEST_SKIP() << "bf16 products need v4";
+  expect_same_for_thread_counts([&] {
+    return run(DType::bf16, {InstructionSet::v4, TileProducts::bf16});
   });
 }
 
@@ -157,9 +229,9 @@ TEST(Attention, ASampleDoesNotDependOnItsNeighbours) {
   }
   const Tensor dout = random_tensor({40, 2, 16}, 8);
   const Tensor dout_one = random_tensor({40, 1, 16}, 9);
-  const AttentionResult both = run_attention(two, make_dropout(0.2, two), qkv, dout);
+  const AttentionResult both = run_attention({}, two, make_dropout(0.2, two), qkv, dout);
   const Dropout second(0.2, 1234, 5, DropoutSite::attention, std::span(kSamples).subspan(1, 1));
-  const AttentionResult alone = run_attention(one, second, qkv_of_second, dout_one);
+  const AttentionResult alone = run_attention({}, one, second, qkv_of_second, dout_one);
   for (size_t s = 0; s < 40; ++s) {
     for (size_t d = 0; d < 16; ++d) {
       ASSERT_EQ(both.out.span<float>()[(2 * s + 1) * 16 + d], alone.out.span<float>()[s * 16 + d]);
@@ -172,6 +244,17 @@ TEST(Attention, RefusesImpossibleSizes) {
   EXPECT_THROW(AttentionPlan(stream, {0, 1, 1, 1, 8}), Error);
   EXPECT_THROW(AttentionPlan(stream, {4, 1, 3, 2, 8}), Error);
   EXPECT_THROW(AttentionPlan(stream, {4, 1, 1, 1, 257}), Error);
+  EXPECT_THROW(AttentionPlan(stream, {4, 1, 1, 1, 8, DType::i32}), Error);
+}
+
+TEST(Attention, RefusesProductsThatItsSetOrTypeLacks) {
+  const Stream v3({}, InstructionSet::v3);
+  const Stream v4({}, InstructionSet::v4);
+  const AttentionSizes size{4, 1, 1, 1, 8};
+  EXPECT_THROW(AttentionPlan(v3, to_spec(size, DType::bf16), TileProducts::bf16), Error);
+  EXPECT_THROW(AttentionPlan(v4, to_spec(size, DType::f16), TileProducts::bf16), Error);
+  EXPECT_EQ(fastest_products(v3, DType::bf16), TileProducts::f32);
+  EXPECT_EQ(fastest_products(v4, DType::f32), TileProducts::f32);
 }
 
 TEST(Attention, RefusesASmallWorkspaceAndAcceptsALargerOne) {

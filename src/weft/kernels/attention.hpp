@@ -25,12 +25,24 @@ struct AttentionSpec {
   int64_t out_width() const { return heads * head_dim; }
 };
 
-/// Causal softmax(Q K^T / sqrt(D)) V with dropout on the probabilities. Scores exist only as a
-/// block of rows per thread; a (sample, head group) is one thread's work, so bits do not depend on
-/// the number of threads. Dropout's element index within a sample is (head * S + query) * S + key.
+/// What the products of attention multiply; they always accumulate in f32.
+enum class TileProducts : uint8_t {
+  f32,   ///< every element type, converted to f32
+  bf16,  ///< bf16 as it is, probabilities and score gradients rounded to it; needs v4
+};
+
+/// The products that run fastest here. AMD's Zen 4 and 5 multiply pairs of bf16 at twice the rate
+/// of f32; Intel's cores without AMX at half of it, so that there bf16 is converted.
+TileProducts fastest_products(const Stream& stream, DType dtype);
+
+/// Causal softmax(Q K^T / sqrt(D)) V with dropout on the probabilities. Scores exist only as a tile
+/// per thread; forward a head and backward a head group of a sample is one thread's work, so bits
+/// do not depend on the number of threads. Dropout's element index within a sample is (head * S +
+/// query) * S + key.
 class AttentionPlan {
  public:
   AttentionPlan(const Stream& stream, const AttentionSpec& spec);
+  AttentionPlan(const Stream& stream, const AttentionSpec& spec, TileProducts products);
   ~AttentionPlan();
   AttentionPlan(AttentionPlan&&) noexcept;
   AttentionPlan& operator=(AttentionPlan&&) noexcept;
@@ -57,7 +69,7 @@ struct KeyValueCache {
 };
 
 /// Attention of `S` new tokens of one sample (qkv_SQ) that follow `past` cached ones: appends their
-/// keys and values to the cache and writes out_SO.
+/// keys and values to the cache and writes out_SO. All are of one element type.
 void attention_with_cache(const Context& context, int64_t heads, int64_t groups, int64_t head_dim,
                           ConstTensorView qkv_SQ, int64_t past, const KeyValueCache& cache,
                           TensorView out_SO);

@@ -1,14 +1,12 @@
-#include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "weft/kernels/attention.hpp"
 #include "weft/kernels/attention_math.hpp"
-#include "weft/kernels/checks.hpp"
+#include "weft/kernels/element.hpp"
 #include "weft/kernels/lanes.hpp"
 #include "weft/kernels/parallel.hpp"
 
-namespace weft::kernels {
+namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
@@ -16,28 +14,73 @@ constexpr int64_t kMaxHeadDim = 256;
 constexpr int64_t kBlockKeys = 64;
 
 /// Softmax(q K^T / sqrt(D)) V of one query over `count` cached keys that lie `stride` apart.
-void attend(const float* q, const float* keys, const float* values, int64_t count, int64_t stride,
-            int64_t dim, float* out) {
-  const float factor = 1.0F / std::sqrt(static_cast<float>(dim));
+template <typename T>
+void attend(const T* q, const T* keys, const T* values, int64_t count, int64_t stride, int64_t dim,
+            T* out) {
+  const float factor = 1.0F / math::sqrt(static_cast<float>(dim));
   float sums[kMaxHeadDim] = {};
   OnlineSoftmax softmax{-std::numeric_limits<float>::infinity(), 0.0F};
   for (int64_t first = 0; first < count; first += kBlockKeys) {
-    const int64_t block = std::min(kBlockKeys, count - first);
+    const int64_t block = count - first < kBlockKeys ? count - first : kBlockKeys;
     float scores[kBlockKeys];
     for (int64_t i = 0; i < block; ++i) {
-      const float* key = keys + (first + i) * stride;
-      scores[i] = factor * lane_sum<float>(dim, [=](int64_t d) { return q[d] * key[d]; });
+      const T* key = keys + (first + i) * stride;
+      scores[i] =
+          factor * lane_sum<float>(dim, [=](int64_t d) { return load(q[d]) * load(key[d]); });
     }
     const float rescale = softmax.advance(lane_max(scores, block));
     for (int64_t d = 0; d < dim; ++d) sums[d] *= rescale;
     for (int64_t i = 0; i < block; ++i) {
       const float p = math::exp(scores[i] - softmax.max);
-      const float* __restrict value = values + (first + i) * stride;
+      const T* __restrict value = values + (first + i) * stride;
       softmax.sum += p;
-      for (int64_t d = 0; d < dim; ++d) sums[d] += p * value[d];
+      for (int64_t d = 0; d < dim; ++d) sums[d] += p * load(value[d]);
     }
   }
-  for (int64_t d = 0; d < dim; ++d) out[d] = sums[d] / softmax.sum;
+  for (int64_t d = 0; d < dim; ++d) out[d] = store<T>(sums[d] / softmax.sum);
+}
+
+/// Which features of a row of queries, keys and values belong to which head.
+struct Heads {
+  int64_t heads;
+  int64_t groups;
+  int64_t dim;
+
+  int64_t per_group() const { return heads / groups; }
+  int64_t group_width() const { return (per_group() + 2) * dim; }
+  int64_t width() const { return groups * group_width(); }
+  int64_t cache_stride() const { return groups * dim; }
+  int64_t query(int64_t head) const {
+    return head / per_group() * group_width() + head % per_group() * dim;
+  }
+  int64_t key(int64_t group) const { return group * group_width() + per_group() * dim; }
+};
+
+template <typename T>
+void with_cache(const Heads& layout, ConstTensorView qkv_SQ, int64_t past,
+                const KeyValueCache& cache, TensorView out_SO) {
+  const int64_t tokens = qkv_SQ.num_elements() / layout.width();
+  const T* qkv = qkv_SQ.data<T>();
+  T* keys = cache.keys_CGD.data<T>();
+  T* values = cache.values_CGD.data<T>();
+  T* out = out_SO.data<T>();
+  for (int64_t s = 0; s < tokens; ++s) {
+    for (int64_t group = 0; group < layout.groups; ++group) {
+      const T* k = qkv + s * layout.width() + layout.key(group);
+      const int64_t to = (past + s) * layout.cache_stride() + group * layout.dim;
+      for (int64_t d = 0; d < layout.dim; ++d) keys[to + d] = k[d];
+      for (int64_t d = 0; d < layout.dim; ++d) values[to + d] = k[layout.dim + d];
+    }
+  }
+  parallel_pieces(tokens * layout.heads, 1, [=](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t s = index / layout.heads;
+      const int64_t head = index % layout.heads;
+      const int64_t first = head / layout.per_group() * layout.dim;
+      attend(qkv + s * layout.width() + layout.query(head), keys + first, values + first,
+             past + s + 1, layout.cache_stride(), layout.dim, out + index * layout.dim);
+    }
+  });
 }
 
 }  // namespace
@@ -45,44 +88,9 @@ void attend(const float* q, const float* keys, const float* values, int64_t coun
 void attention_with_cache(const Context& /*context*/, int64_t heads, int64_t groups,
                           int64_t head_dim, ConstTensorView qkv_SQ, int64_t past,
                           const KeyValueCache& cache, TensorView out_SO) {
-  check(heads > 0 && groups > 0 && heads % groups == 0, ErrorKind::internal,
-        "{} attention heads do not divide into {} query groups", heads, groups);
-  check(head_dim >= 1 && head_dim <= kMaxHeadDim, ErrorKind::internal,
-        "attention head size {}; expected 1 to {}", head_dim, kMaxHeadDim);
-  const int64_t capacity = cache.keys_CGD.shape()[0];
-  const int64_t width = (heads + 2 * groups) * head_dim;
-  const int64_t tokens = qkv_SQ.num_elements() / width;
-  const int64_t stride = groups * head_dim;
-  check_size("qkv_SQ", qkv_SQ, tokens * width);
-  check_size("out_SO", out_SO, tokens * heads * head_dim);
-  check_size("keys_CGD", cache.keys_CGD, capacity * stride);
-  check_size("values_CGD", cache.values_CGD, capacity * stride);
-  check(past >= 0 && past + tokens <= capacity, ErrorKind::internal,
-        "{} new tokens after {} cached ones; the cache holds {}", tokens, past, capacity);
-  const int64_t heads_per_group = heads / groups;
-  const int64_t group_width = (heads_per_group + 2) * head_dim;
-  const float* qkv = qkv_SQ.data<float>();
-  float* keys = cache.keys_CGD.data<float>();
-  float* values = cache.values_CGD.data<float>();
-  float* out = out_SO.data<float>();
-  for (int64_t s = 0; s < tokens; ++s) {
-    for (int64_t group = 0; group < groups; ++group) {
-      const float* k = qkv + s * width + group * group_width + heads_per_group * head_dim;
-      const int64_t to = (past + s) * stride + group * head_dim;
-      std::copy_n(k, head_dim, keys + to);
-      std::copy_n(k + head_dim, head_dim, values + to);
-    }
-  }
-  parallel_pieces(tokens * heads, 1, [=](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const int64_t s = index / heads;
-      const int64_t head = index % heads;
-      const int64_t group = head / heads_per_group;
-      const float* q = qkv + s * width + group * group_width + head % heads_per_group * head_dim;
-      attend(q, keys + group * head_dim, values + group * head_dim, past + s + 1, stride, head_dim,
-             out + index * head_dim);
-    }
+  with_type(qkv_SQ.dtype(), [&]<typename T>(T) {
+    with_cache<T>({heads, groups, head_dim}, qkv_SQ, past, cache, out_SO);
   });
 }
 
-}  // namespace weft::kernels
+}  // namespace weft::kernels::cpu::inline WEFT_ISA

@@ -1,65 +1,54 @@
 #pragma once
 
-#include <cmath>
 #include <cstdint>
-#include <limits>
+#include <type_traits>
 
-#include "weft/kernels/attention.hpp"
+#include "weft/kernels/attention_loops.hpp"
 #include "weft/kernels/attention_tiles.hpp"
-#include "weft/tensor/arena.hpp"
+#include "weft/kernels/math.hpp"
 
 // Causal attention in tiles of kQueries x kKeys. Scores are kept transposed, S^T[key, query]: the
 // maximum, sum and rescaling of every query are then vertical operations over a vector of queries,
-// and P^T and dS^T have the layout that the next product reads (reference/cpu.md 2). A (sample,
-// group) is one item of work; within it heads, query tiles and key tiles run in order.
+// and P^T and dS^T have the layout that the next product reads (reference/cpu.md 2).
 
-namespace weft::kernels {
+namespace weft::kernels::inline WEFT_ISA {
 
-/// Memory of one thread; all matrices are row-major with rows padded to `width` columns.
-struct AttentionScratch {
-  float* k_SD;       ///< keys of the group
-  float* v_SD;       ///< values of the group
-  float* q_RD;       ///< queries of a tile
-  float* q_DR;       ///< the same, transposed
-  float* p_CR;       ///< scores, then probabilities, of a tile
-  float* factor_CR;  ///< dropout factors of a tile
-  float* out_RD;     ///< forward: output of a tile; backward: gradient of the queries
-  float* max_R;      ///< forward: largest scores; backward: lse
-  float* sum_R;      ///< forward: sums of exponentials; backward: delta
-  float* rescale_R;  ///< forward only
-  float* dout_RD;    ///< backward only, as the rest
-  float* dout_DR;
-  float* dp_CR;
-  float* dk_SD;
-  float* dv_SD;
-};
+inline constexpr float kLog2E = 1.442695041F;
+inline constexpr float kLn2 = 0.6931471806F;
 
-/// Takes the memory of one thread; backward needs more of it.
-AttentionScratch take_scratch(Arena& arena, const AttentionSpec& spec, bool backward);
-
-/// What one (sample, group) works on. Strides are between successive positions of the sequence.
+/// What one thread works on: a query group of a sample. Strides are between successive positions of
+/// the sequence.
+template <typename P>
 struct AttentionItem {
   const AttentionSpec& spec;
   const Dropout& dropout;
   int64_t sample;  ///< row of the microbatch
   int64_t group;
-  AttentionScratch scratch;
+  AttentionScratch<P> scratch;
 
+  int64_t dim() const { return spec.head_dim; }
+  /// Columns of the scratch matrices.
+  int64_t width() const { return padded(spec.head_dim); }
+  /// Places of a row of queries, keys or values by rows, and those that hold elements.
+  int64_t row_places() const { return width() / kElements<P>; }
+  int64_t used_places() const { return (dim() + kElements<P> - 1) / kElements<P>; }
   int64_t heads_per_group() const { return spec.heads / spec.groups; }
   int64_t head(int64_t index) const { return group * heads_per_group() + index; }
   int64_t qkv_stride() const { return spec.microbatch * spec.qkv_width(); }
   int64_t out_stride() const { return spec.microbatch * spec.out_width(); }
-  /// First element of the group's Q of this sample at position 0.
-  int64_t qkv_offset() const {
-    return sample * spec.qkv_width() + group * (heads_per_group() + 2) * spec.head_dim;
+  /// First element of the Q of a head of the group at `position`; heads_per_group() is K and the
+  /// next one V.
+  int64_t qkv_offset(int64_t head_index, int64_t position) const {
+    return position * qkv_stride() + sample * spec.qkv_width() +
+           (group * (heads_per_group() + 2) + head_index) * dim();
   }
-  int64_t out_offset(int64_t head_index) const {
-    return sample * spec.out_width() + head(head_index) * spec.head_dim;
+  int64_t out_offset(int64_t head_index, int64_t position) const {
+    return position * out_stride() + sample * spec.out_width() + head(head_index) * dim();
   }
   int64_t lse_offset(int64_t head_index) const {
     return (sample * spec.heads + head(head_index)) * spec.sequence;
   }
-  float scale() const { return 1.0F / std::sqrt(static_cast<float>(spec.head_dim)); }
+  float scale() const { return 1.0F / math::sqrt(static_cast<float>(dim())); }
 };
 
 /// One tile of scores: queries [query, query + num_queries) x keys [key, key + num_keys).
@@ -69,32 +58,75 @@ struct ScoreTile {
   int64_t key;
   int64_t num_keys;
 
-  /// Whether some key comes after some query.
-  bool crosses_diagonal() const { return key + num_keys - 1 > query; }
+  /// Key c of the tile counts for query r when c <= r + offset().
+  int64_t offset() const { return query - key; }
+  /// Keys of the tile that count for every query.
+  int64_t full_keys() const { return offset() + 1 < num_keys ? offset() + 1 : num_keys; }
+  /// How a product over the tile goes about the keys that do not count.
+  Causal causal(Causal::Part part) const {
+    return {full_keys() == num_keys ? Causal::Part::all : part, offset()};
+  }
 };
 
-/// Copies the group's keys and values to k_SD and v_SD.
-void load_keys_and_values(const AttentionItem& item, const float* qkv);
+/// The tiles of a query tile: body(tile) for its keys in order.
+template <typename Body>
+inline void for_key_tiles(int64_t query, int64_t num_queries, const Body& body) {
+  for (int64_t key = 0; key < query + num_queries; key += kKeys) {
+    const int64_t left = query + num_queries - key;
+    body(ScoreTile{query, num_queries, key, left < kKeys ? left : kKeys});
+  }
+}
 
-/// p_CR = scale K Q^T with -infinity above the diagonal.
-void score_tile(const AttentionItem& item, const ScoreTile& tile);
+/// to_CR = A Q^T for the rows by rows of keys or values in a_SD and the transposed queries or
+/// output gradients in b_DR.
+template <typename P>
+inline void score_product(const AttentionItem<P>& item, const ScoreTile& tile, const P* a_SD,
+                          const P* b_DR, float* to_CR) {
+  cpu::tile_product<P>({tile.num_keys, kQueries, item.used_places()},
+                       {a_SD + tile.key * item.row_places(), item.row_places(), 1},
+                       {b_DR, kQueries}, {to_CR, kQueries},
+                       tile.causal(Causal::Part::keys_by_queries), false);
+}
 
 /// factor_CR = the tile's dropout factors.
-void dropout_tile(const AttentionItem& item, int64_t head, const ScoreTile& tile);
+template <typename P>
+inline void dropout_tile(const AttentionItem<P>& item, int64_t head, const ScoreTile& tile) {
+  const int64_t sequence = item.spec.sequence;
+  const auto sample =
+      static_cast<uint64_t>(item.dropout.samples_B.data()[static_cast<size_t>(item.sample)]);
+  const int64_t first = (head * sequence + tile.query) * sequence + tile.key;
+  dropout_factors(item.dropout, sample, {first, sequence, tile.num_queries, tile.num_keys},
+                  item.scratch.factor_CR);
+}
 
-/// Writes the item's part of out_SBO and lse_BNS.
-void forward_item(const AttentionItem& item, const float* qkv, float* out, float* lse);
+/// Calls body(all, c) for the keys c and c + 1 of the tile, two at a time. `all` is a constant that
+/// says whether both count for every query, so that most keys need no masks.
+template <typename Body>
+inline void for_key_pairs(const ScoreTile& tile, const Body& body) {
+  int64_t c = 0;
+  for (; c + 2 <= tile.full_keys(); c += 2) body(std::true_type{}, c);
+  for (; c < tile.num_keys; c += 2) body(std::false_type{}, c);
+}
 
-/// What backward reads, and dqkv, which it writes.
-struct AttentionBackward {
-  const float* dout;
-  const float* qkv;
-  const float* out;
-  const float* lse;
-  float* dqkv;
-};
+/// The first lane of a register of queries, from `column` on, for which key c counts: kWidth where
+/// there is none.
+inline int64_t first_lane(const ScoreTile& tile, int64_t c, int64_t column) {
+  const int64_t first = c < tile.num_keys ? c - tile.offset() - column : kWidth;
+  return first < 0 ? 0 : first < kWidth ? first : kWidth;
+}
 
-/// Writes the item's part of dqkv_SBQ.
-void backward_item(const AttentionItem& item, const AttentionBackward& data);
+/// 2^(factor score - shift) for the register of queries of key c from `column` on; 0 where the key
+/// does not count.
+template <bool kAll>
+inline Floats probability(const float* s_CR, const ScoreTile& tile, int64_t c, int64_t column,
+                          Floats factor, Floats shift) {
+  const Floats p = exp2(load_floats(s_CR + c * kQueries + column) * factor - shift);
+  return kAll ? p : from_lane(first_lane(tile, c, column), p, Floats{});
+}
 
-}  // namespace weft::kernels
+/// Dropout factors of that register; 0 beyond the tile's keys.
+inline Floats factor_of(const float* factor_CR, const ScoreTile& tile, int64_t c, int64_t column) {
+  return c < tile.num_keys ? load_floats(factor_CR + c * kQueries + column) : Floats{};
+}
+
+}  // namespace weft::kernels::inline WEFT_ISA

@@ -2,6 +2,7 @@
 
 #include "weft/device/instruction_set.hpp"
 #include "weft/kernels/activation.hpp"
+#include "weft/kernels/attention_loops.hpp"
 #include "weft/kernels/cross_entropy.hpp"
 #include "weft/kernels/dropout.hpp"
 #include "weft/kernels/elementwise.hpp"
@@ -47,7 +48,10 @@
   X(all_finite)                 \
   X(fill_normal)                \
   X(adamw)                      \
-  X(sgd)
+  X(sgd)                        \
+  X(attention_forward)          \
+  X(attention_backward)         \
+  X(attention_with_cache)
 
 namespace weft::kernels {
 
