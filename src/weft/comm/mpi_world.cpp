@@ -32,7 +32,9 @@ int threads_of(const WorldConfig& config, int local_size) {
 }  // namespace
 
 MpiWorld::MpiWorld(Logger& logger, WorldConfig config, int64_t max_message_bytes)
-    : logger_(logger), config_(std::move(config)), carrier_(max_message_bytes) {}
+    : logger_(logger),
+      config_(std::move(config)),
+      carrier_({max_message_bytes, config_.shares_memory}) {}
 
 void MpiWorld::run(int num_ranks, const std::function<void(RankContext&)>& rank_main) {
   if (num_ranks != size()) {
