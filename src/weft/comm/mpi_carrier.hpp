@@ -97,6 +97,7 @@ class MpiCarrier final : public Carrier {
   void hear_control(int from, const std::string& text);
   void send_control(const std::string& text);
   void collect_reports();
+  bool all_have_answered() const;
   void finish_hang();
   void note_end(int from, int64_t run);
   void end(const Error& error);
