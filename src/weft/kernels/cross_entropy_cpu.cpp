@@ -2,7 +2,6 @@
 
 #include "weft/kernels/cross_entropy_math.hpp"
 #include "weft/kernels/element_loops.hpp"
-#include "weft/kernels/lanes.hpp"
 
 namespace weft::kernels::cpu::inline WEFT_ISA {
 
@@ -14,7 +13,7 @@ void max(ConstTensorView logits_TV, TensorView max_T) {
   const T* logits = logits_TV.data<T>();
   float* maxima = max_T.data<float>();
   parallel_rows(logits_TV.shape().num_rows(), vocab,
-                [=](int64_t token) { maxima[token] = lane_max(logits + token * vocab, vocab); });
+                [=](int64_t token) { maxima[token] = row_max(vocab, logits + token * vocab); });
 }
 
 template <typename T>
@@ -31,7 +30,8 @@ void sums(ConstTensorView logits_TV, ConstTensorView labels_T, int64_t vocab_sta
     const float max = maxima[token];
     const int64_t label = labels[token] - vocab_start;
     predicted[token] = label >= 0 && label < vocab ? load(row[label]) - max : 0.0F;
-    sums[token] = lane_sum<float>(vocab, [=](int64_t i) { return math::exp(load(row[i]) - max); });
+    sums[token] = row_sum(
+        vocab, [=](float logit) { return math::exp(logit - max); }, row);
   });
 }
 
@@ -52,7 +52,8 @@ void backward(TensorView logits_TV, ConstTensorView labels_T, int64_t vocab_star
     const bool has_label = label >= 0 && label < vocab;
     // From the logit, not from what the loop stores: the label's gradient is rounded once too.
     const float label_gradient = has_label ? stats.gradient(load(row[label])) - dloss : 0.0F;
-    store_row(vocab, row, [=](int64_t i) { return stats.gradient(load(row[i])); });
+    map_row(
+        vocab, row, [=](float logit) { return stats.gradient(logit); }, row);
     if (has_label) row[label] = store<T>(label_gradient);
   });
 }
@@ -73,10 +74,10 @@ void cross_entropy_sums(const Context& /*context*/, ConstTensorView logits_TV,
 
 void cross_entropy_loss(const Context& /*context*/, ConstTensorView predicted_T,
                         ConstTensorView sum_exp_T, TensorView loss_T) {
-  const float* predicted = predicted_T.data<float>();
-  const float* sums = sum_exp_T.data<float>();
-  store_row(predicted_T.num_elements(), loss_T.data<float>(),
-            [=](int64_t i) { return cross_entropy_of(predicted[i], sums[i]); });
+  map_row(
+      predicted_T.num_elements(), loss_T.data<float>(),
+      [](float predicted, float sum) { return cross_entropy_of(predicted, sum); },
+      predicted_T.data<float>(), sum_exp_T.data<float>());
 }
 
 void cross_entropy_backward(const Context& /*context*/, TensorView logits_TV,

@@ -27,10 +27,10 @@ struct Draw {
   float scale;
 };
 
-/// y[i] = combine(i, factor of element first_element + i) for i in [0, size).
-template <typename T, typename Combine>
-void store_dropped_row(const Draw& draw, uint64_t first_element, int64_t size, T* y,
-                       const Combine& combine) {
+/// y[i] = combine(factor of element first_element + i, x[i]...) for i in [0, size).
+template <typename T, typename Combine, typename... Inputs>
+void map_dropped_row(const Draw& draw, uint64_t first_element, int64_t size, T* y,
+                     const Combine& combine, const Inputs*... x) {
   const PhiloxKeys keys(draw.key);
   uint32_t words[kPieceWords + 32];
   float factors[kPieceWords];
@@ -38,16 +38,13 @@ void store_dropped_row(const Draw& draw, uint64_t first_element, int64_t size, T
     const int64_t count = size - begin < kPieceWords ? size - begin : kPieceWords;
     const uint64_t first = first_element + static_cast<uint64_t>(begin);
     const uint64_t groups = (first % 16 + static_cast<uint64_t>(count) + 15) / 16;
-    for (uint64_t group = 0; group < groups; ++group) {
-      philox_words16(keys, first / 16 + group, draw.sample, words + 16 * group);
-    }
+    philox_groups(keys, first / 16, groups, draw.sample, words);
     // Factors first: in one loop with combine g++ makes branches of the two conditions.
     const uint32_t* own = words + first % 16;
     const uint32_t threshold = draw.threshold;
     const float scale = draw.scale;
     for (int64_t i = 0; i < count; ++i) factors[i] = dropout_factor(own[i], threshold, scale);
-    const float* drawn = factors;
-    store_row(count, y + begin, [=](int64_t i) { return combine(begin + i, drawn[i]); });
+    map_row(count, y + begin, combine, static_cast<const float*>(factors), (x + begin)...);
   }
 }
 
@@ -81,9 +78,9 @@ void forward(const Dropout& dropout, ConstTensorView x_SBH, TensorView y_SBH) {
   T* y = y_SBH.data<T>();
   const int64_t hidden = x_SBH.shape()[2];
   for_rows(dropout, x_SBH.shape(), [=](const Draw& draw, uint64_t element, int64_t offset) {
-    const T* in = x + offset;
-    store_dropped_row(draw, element, hidden, y + offset,
-                      [=](int64_t i, float factor) { return masked(load(in[i]), factor); });
+    map_dropped_row(
+        draw, element, hidden, y + offset, [](float factor, float v) { return masked(v, factor); },
+        x + offset);
   });
 }
 
@@ -97,22 +94,23 @@ void bias_dropout_add(const Dropout& dropout, ConstTensorView x_SBH, ConstTensor
   const int64_t hidden = x_SBH.shape()[2];
   const bool active = dropout.active();
   for_rows(dropout, x_SBH.shape(), [=](const Draw& draw, uint64_t element, int64_t offset) {
-    const T* in = x + offset;
-    const T* skip = residual + offset;
     T* out = y + offset;
-    const auto write = [=](auto&& value) {
-      if (!active) {
-        store_row(hidden, out, [=](int64_t i) { return load(skip[i]) + value(i); });
-        return;
+    const auto write = [=](const auto& value, const auto*... in) {
+      if (active) {
+        map_dropped_row(
+            draw, element, hidden, out,
+            [=](float factor, float skip, auto... v) { return skip + masked(value(v...), factor); },
+            residual + offset, in...);
+      } else {
+        map_row(
+            hidden, out, [=](float skip, auto... v) { return skip + value(v...); },
+            residual + offset, in...);
       }
-      store_dropped_row(draw, element, hidden, out, [=](int64_t i, float factor) {
-        return load(skip[i]) + masked(value(i), factor);
-      });
     };
     if (bias == nullptr) {
-      write([=](int64_t i) { return load(in[i]); });
+      write([](float v) { return v; }, x + offset);
     } else {
-      write([=](int64_t i) { return load(in[i]) + load(bias[i]); });
+      write([](float v, float b) { return v + b; }, x + offset, bias);
     }
   });
 }

@@ -19,19 +19,30 @@ void fill_zero(const Context& /*context*/, TensorView y) {
   });
 }
 
+namespace {
+
+void convert_row(int64_t size, const BFloat16* x, float* y) { load_block(x, size, y); }
+void convert_row(int64_t size, const Float16* x, float* y) { load_block(x, size, y); }
+template <typename From, typename To>
+void convert_row(int64_t size, const From* x, To* y) {
+  if constexpr (std::is_same_v<From, To>) {
+    std::memmove(y, x, static_cast<size_t>(size) * sizeof(To));  // the bits of a NaN stay too
+  } else {
+    map_row(
+        size, y, [](float v) { return v; }, x);
+  }
+}
+
+}  // namespace
+
 void convert(const Context& /*context*/, ConstTensorView x, TensorView y) {
   with_type(x.dtype(), [&]<typename From>(From) {
     with_type(y.dtype(), [&]<typename To>(To) {
       const From* in = x.data<From>();
-      if constexpr (std::is_same_v<From, To>) {
-        // Not through float: the bits of a NaN stay too.
-        parallel_pieces(
-            x.num_elements(), kElementPiece, [=, out = y.data<To>()](int64_t begin, int64_t end) {
-              std::memmove(out + begin, in + begin, static_cast<size_t>(end - begin) * sizeof(To));
-            });
-      } else {
-        store_all(x.num_elements(), y.data<To>(), [=](int64_t i) { return load(in[i]); });
-      }
+      To* out = y.data<To>();
+      parallel_pieces(x.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
+        convert_row(end - begin, in + begin, out + begin);
+      });
     });
   });
 }
@@ -58,16 +69,17 @@ void convert_rows(const Context& /*context*/, ConstTensorView x, int64_t x_strid
 
 void add(const Context& /*context*/, ConstTensorView x, TensorView y) {
   with_type(y.dtype(), [&]<typename T>(T) {
-    const T* in = x.data<T>();
     T* out = y.data<T>();
-    store_all(y.num_elements(), out, [=](int64_t i) { return load(out[i]) + load(in[i]); });
+    map_all(
+        y.num_elements(), out, [](float a, float b) { return a + b; }, out, x.data<T>());
   });
 }
 
 void scale(const Context& /*context*/, float factor, TensorView y) {
   with_type(y.dtype(), [&]<typename T>(T) {
     T* out = y.data<T>();
-    store_all(y.num_elements(), out, [=](int64_t i) { return load(out[i]) * factor; });
+    map_all(
+        y.num_elements(), out, [=](float v) { return v * factor; }, out);
   });
 }
 
@@ -78,8 +90,8 @@ void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
   with_type(x_TN.dtype(), [&]<typename T>(T) {
     const T* x = x_TN.data<T>();
     sum_row_chunks(rows, columns, partials, [=](int64_t row, float* sums) {
-      const T* in = x + row * columns;
-      store_row(columns, true, sums, [=](int64_t i) { return load(in[i]); });
+      add_to_row(
+          columns, sums, [](float v) { return v; }, x + row * columns);
     });
   });
   add_row_chunks(rows, columns, 0, columns, partials, y_N.data<float>());
@@ -123,15 +135,28 @@ int64_t count_zeros(const Context& /*context*/, ConstTensorView x) {
   return zeros.load();
 }
 
+namespace {
+
+/// An element's bits, and those that are all set in infinities and NaN alone.
+uint32_t bits_of(float element) { return math::bits_of(element); }
+uint16_t bits_of(BFloat16 element) { return element.bits; }
+uint16_t bits_of(Float16 element) { return element.bits; }
+uint32_t exponent_of(float /*type*/) { return 0x7F800000u; }
+uint16_t exponent_of(BFloat16 /*type*/) { return 0x7F80; }
+uint16_t exponent_of(Float16 /*type*/) { return 0x7C00; }
+
+}  // namespace
+
 bool all_finite(const Context& /*context*/, ConstTensorView x) {
   std::atomic<bool> finite{true};
   with_type(x.dtype(), [&]<typename T>(T) {
     const T* values = x.data<T>();
     parallel_pieces(x.num_elements(), kElementPiece, [=, &finite](int64_t begin, int64_t end) {
-      constexpr uint32_t kExponent = 0x7F800000u;
-      uint32_t found = 0;
+      const auto exponent = exponent_of(T{});
+      auto found = exponent;  // of the element's width, so that the loop vectorises well
+      found = 0;
       for (int64_t i = begin; i < end; ++i) {
-        found |= (math::bits_of(load(values[i])) & kExponent) == kExponent ? 1u : 0u;
+        if ((bits_of(values[i]) & exponent) == exponent) found = exponent;
       }
       if (found != 0) finite.store(false, std::memory_order_relaxed);
     });
@@ -143,23 +168,36 @@ void fill_normal(const Context& /*context*/, philox::Key key, uint64_t first_ele
                  float deviation, TensorView x) {
   const double centre = mean;
   const double width = deviation;
-  store_all(x.num_elements(), x.data<float>(), [=](int64_t i) {
-    const uint64_t element = first_element + static_cast<uint64_t>(i);
-    const philox::Block block = philox::generate(key, philox::counter(element / 2, 0));
-    const uint32_t* words = block.word + 2 * (element % 2);
-    return static_cast<float>(centre + width * box_muller(words[0], words[1]));
+  float* values = x.data<float>();
+  parallel_pieces(x.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const uint64_t element = first_element + static_cast<uint64_t>(i);
+      const philox::Block block = philox::generate(key, philox::counter(element / 2, 0));
+      const uint32_t* words = block.word + 2 * (element % 2);
+      values[i] = static_cast<float>(centre + width * box_muller(words[0], words[1]));
+    }
   });
 }
 
 namespace {
 
-/// Calls body(store_low) where store_low(i, value) rounds a new parameter into `low`, or does
-/// nothing when there is none.
-template <typename Body>
-void with_low(TensorView low, const Body& body) {
-  if (low.empty()) return body([](int64_t, float) {});
+/// Calls update(begin, end) for pieces of [0, size) and, while their new parameters are in the
+/// cache, rounds these into `low` if it is not empty.
+template <typename Update>
+void update_pieces(int64_t size, const float* params, TensorView low, const Update& update) {
+  constexpr int64_t kPiece = 2048;
+  const auto run = [=](const auto& write_low) {
+    parallel_pieces(size, kPiece, [=](int64_t begin, int64_t end) {
+      update(begin, end);
+      write_low(begin, end);
+    });
+  };
+  if (low.empty()) return run([](int64_t, int64_t) {});
   with_type(low.dtype(), [&]<typename T>(T) {
-    body([to = low.data<T>()](int64_t i, float value) { to[i] = store<T>(value); });
+    run([=, to = low.data<T>()](int64_t begin, int64_t end) {
+      map_row(
+          end - begin, to + begin, [](float p) { return p; }, params + begin);
+    });
   });
 }
 
@@ -172,23 +210,18 @@ void adamw(const Context& /*context*/, const AdamWStep& step, float grad_scale,
   float* params = param.data<float>();
   float* averages = exp_avg.data<float>();
   float* squares = exp_avg_sq.data<float>();
-  with_low(low, [&](auto store_low) {
-    parallel_pieces(param.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
-      const AdamWStep constants = step;
-      const auto write_low = store_low;
-      const float* __restrict g = gradients;
-      float* __restrict p = params;
-      float* __restrict m = averages;
-      float* __restrict v = squares;
-#pragma GCC ivdep
-      for (int64_t i = begin; i < end; ++i) {
-        const AdamWElement after = adamw_element(constants, g[i] * grad_scale, {p[i], m[i], v[i]});
-        p[i] = after.param;
-        m[i] = after.exp_avg;
-        v[i] = after.exp_avg_sq;
-        write_low(i, after.param);
-      }
-    });
+  update_pieces(param.num_elements(), params, low, [=](int64_t begin, int64_t end) {
+    const AdamWStep constants = step;
+    const float* __restrict g = gradients;
+    float* __restrict p = params;
+    float* __restrict m = averages;
+    float* __restrict v = squares;
+    for (int64_t i = begin; i < end; ++i) {
+      const AdamWElement after = adamw_element(constants, g[i] * grad_scale, {p[i], m[i], v[i]});
+      p[i] = after.param;
+      m[i] = after.exp_avg;
+      v[i] = after.exp_avg_sq;
+    }
   });
 }
 
@@ -199,28 +232,21 @@ void sgd(const Context& /*context*/, float learning_rate, float momentum, float 
   float* params = param.data<float>();
   float* buffers = momentum == 0.0F ? nullptr : buffer.data<float>();
   const float keep = first ? 0.0F : momentum;
-  with_low(low, [&](auto store_low) {
-    parallel_pieces(param.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
-      const auto write_low = store_low;
-      const auto gradient = [=](int64_t i) {
-        return gradients[i] * grad_scale + weight_decay * params[i];
-      };
-      if (buffers == nullptr) {
+  update_pieces(param.num_elements(), params, low, [=](int64_t begin, int64_t end) {
+    const auto gradient = [=](int64_t i) {
+      return gradients[i] * grad_scale + weight_decay * params[i];
+    };
+    if (buffers == nullptr) {
 #pragma GCC ivdep
-        for (int64_t i = begin; i < end; ++i) {
-          params[i] -= learning_rate * gradient(i);
-          write_low(i, params[i]);
-        }
-        return;
-      }
+      for (int64_t i = begin; i < end; ++i) params[i] -= learning_rate * gradient(i);
+      return;
+    }
 #pragma GCC ivdep
-      for (int64_t i = begin; i < end; ++i) {
-        const float g = gradient(i);
-        buffers[i] = first ? g : keep * buffers[i] + g;
-        params[i] -= learning_rate * buffers[i];
-        write_low(i, params[i]);
-      }
-    });
+    for (int64_t i = begin; i < end; ++i) {
+      const float g = gradient(i);
+      buffers[i] = first ? g : keep * buffers[i] + g;
+      params[i] -= learning_rate * buffers[i];
+    }
   });
 }
 

@@ -29,7 +29,8 @@ void forward(ConstTensorView word_VH, ConstTensorView position_PH, ConstTensorVi
       return;
     }
     const T* at = position + positions[index] * hidden;
-    store_row(hidden, out, [=](int64_t i) { return load(from[i]) + load(at[i]); });
+    map_row(
+        hidden, out, [](float w, float p) { return w + p; }, from, at);
   });
 }
 
@@ -48,7 +49,8 @@ void backward(ConstTensorView dout_SBH, ConstTensorView ids_BS, TensorView dtabl
       for (int64_t s = 0; s < sequence; ++s) {
         const T* from = dout + (s * microbatch + b) * hidden + begin;
         float* to = table + ids[b * sequence + s] * hidden + begin;
-        store_row(end - begin, true, to, [=](int64_t i) { return load(from[i]); });
+        add_to_row(
+            end - begin, to, [](float d) { return d; }, from);
       }
     }
   });

@@ -1,8 +1,7 @@
-#include "weft/kernels/element.hpp"
-#include "weft/kernels/lanes.hpp"
 #include "weft/kernels/layer_norm.hpp"
+
+#include "weft/kernels/element_loops.hpp"
 #include "weft/kernels/layer_norm_math.hpp"
-#include "weft/kernels/parallel.hpp"
 #include "weft/kernels/row_chunks.hpp"
 
 namespace weft::kernels::cpu::inline WEFT_ISA {
@@ -14,35 +13,28 @@ void forward(ConstTensorView x_TH, ConstTensorView gamma_H, ConstTensorView beta
              const NormConstants& constants, TensorView y_TH, TensorView mean_T,
              TensorView rstd_T) {
   const int64_t hidden = x_TH.shape().last();
-  const int64_t tokens = x_TH.shape().num_rows();
-  const T* x = x_TH.data<T>();
-  const T* __restrict gamma = gamma_H.data<T>();
-  const T* __restrict beta = beta_H.data<T>();
-  T* y = y_TH.data<T>();
-  float* __restrict means = mean_T.data<float>();
-  float* __restrict rstds = rstd_T.data<float>();
+  const T* x_all = x_TH.data<T>();
+  const T* gamma = gamma_H.data<T>();
+  const T* beta = beta_H.data<T>();
+  T* y_all = y_TH.data<T>();
+  float* means = mean_T.data<float>();
+  float* rstds = rstd_T.data<float>();
   const float size = static_cast<float>(hidden);
   const float epsilon = constants.epsilon;
   const float offset = constants.gamma_offset;
-  parallel_pieces(tokens, rows_per_piece(hidden), [=](int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token) {
-      const T* row = x + token * hidden;
-      const float mean = lane_sum<float>(hidden, [=](int64_t i) { return load(row[i]); }) / size;
-      const float variance = lane_sum<float>(hidden,
-                                             [=](int64_t i) {
-                                               const float centred = load(row[i]) - mean;
-                                               return centred * centred;
-                                             }) /
-                             size;
-      const LayerNormRow stats{mean, reciprocal_deviation(variance, epsilon)};
-      T* out = y + token * hidden;
-#pragma GCC ivdep
-      for (int64_t i = 0; i < hidden; ++i) {
-        out[i] = store<T>(stats.output(load(row[i]), load(gamma[i]) + offset, load(beta[i])));
-      }
-      means[token] = stats.mean;
-      rstds[token] = stats.rstd;
-    }
+  parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
+    const T* x = x_all + token * hidden;
+    const float mean = row_sum(
+                           hidden, [](float v) { return v; }, x) /
+                       size;
+    const auto square = [=](float v) { return (v - mean) * (v - mean); };
+    const float variance = row_sum(hidden, square, x) / size;
+    const LayerNormRow stats{mean, reciprocal_deviation(variance, epsilon)};
+    map_row(
+        hidden, y_all + token * hidden,
+        [=](float v, float g, float b) { return stats.output(v, g + offset, b); }, x, gamma, beta);
+    means[token] = stats.mean;
+    rstds[token] = stats.rstd;
   });
 }
 
@@ -51,35 +43,33 @@ void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView
                     const NormConstants& constants, ConstTensorView mean_T, ConstTensorView rstd_T,
                     bool accumulate, TensorView dx_TH) {
   const int64_t hidden = x_TH.shape().last();
-  const int64_t tokens = x_TH.shape().num_rows();
   const T* dy_all = dy_TH.data<T>();
   const T* x_all = x_TH.data<T>();
-  const T* __restrict gamma = gamma_H.data<T>();
-  const float* __restrict means = mean_T.data<float>();
-  const float* __restrict rstds = rstd_T.data<float>();
+  const T* gamma = gamma_H.data<T>();
+  const float* means = mean_T.data<float>();
+  const float* rstds = rstd_T.data<float>();
   T* dx_all = dx_TH.data<T>();
   const float size = static_cast<float>(hidden);
   const float offset = constants.gamma_offset;
-  parallel_pieces(tokens, rows_per_piece(hidden), [=](int64_t begin, int64_t end) {
-    for (int64_t token = begin; token < end; ++token) {
-      const T* dy = dy_all + token * hidden;
-      const T* x = x_all + token * hidden;
-      T* dx = dx_all + token * hidden;
-      const LayerNormRow stats{means[token], rstds[token]};
-      const auto g = [=](int64_t i) { return load(dy[i]) * (load(gamma[i]) + offset); };
-      const auto g_xhat = [=](int64_t i) { return g(i) * stats.normalized(load(x[i])); };
-      const float mean_g = lane_sum<float>(hidden, g) / size;
-      const float mean_g_xhat = lane_sum<float>(hidden, g_xhat) / size;
-      const auto gradient = [=](int64_t i) {
-        return stats.input_gradient(load(x[i]), g(i), mean_g, mean_g_xhat);
-      };
-      if (accumulate) {
-#pragma GCC ivdep
-        for (int64_t i = 0; i < hidden; ++i) dx[i] = store<T>(load(dx[i]) + gradient(i));
-      } else {
-#pragma GCC ivdep
-        for (int64_t i = 0; i < hidden; ++i) dx[i] = store<T>(gradient(i));
-      }
+  parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
+    const T* dy = dy_all + token * hidden;
+    const T* x = x_all + token * hidden;
+    const LayerNormRow stats{means[token], rstds[token]};
+    const auto g = [=](float d, float gamma_i) { return d * (gamma_i + offset); };
+    const auto terms = [=](float d, float v, float gamma_i) {
+      return FloatPair{g(d, gamma_i), g(d, gamma_i) * stats.normalized(v)};
+    };
+    const FloatPair sums = row_sum_pair(hidden, terms, dy, x, gamma);
+    const float mean_g = sums.first / size;
+    const float mean_g_xhat = sums.second / size;
+    const auto gradient = [=](float d, float v, float gamma_i) {
+      return stats.input_gradient(v, g(d, gamma_i), mean_g, mean_g_xhat);
+    };
+    T* dx = dx_all + token * hidden;
+    if (accumulate) {
+      add_to_row(hidden, dx, gradient, dy, x, gamma);
+    } else {
+      map_row(hidden, dx, gradient, dy, x, gamma);
     }
   });
 }
@@ -96,13 +86,16 @@ void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorV
   const float* rstds = rstd_T.data<float>();
   float* partials = reinterpret_cast<float*>(context.workspace.data());
   sum_row_chunks(tokens, 2 * hidden, partials, [=](int64_t token, float* sums) {
-    const T* __restrict dy = dy_all + token * hidden;
-    const T* __restrict x = x_all + token * hidden;
+    const T* dy = dy_all + token * hidden;
+    const T* x = x_all + token * hidden;
     const LayerNormRow stats{means[token], rstds[token]};
-    float* __restrict dgamma = sums;
-    float* __restrict dbeta = sums + hidden;
-    for (int64_t i = 0; i < hidden; ++i) dgamma[i] += load(dy[i]) * stats.normalized(load(x[i]));
-    for (int64_t i = 0; i < hidden; ++i) dbeta[i] += load(dy[i]);
+    float* dbeta = sums + hidden;
+    map_row_to_two(
+        hidden, sums, dbeta,
+        [=](float dgamma_i, float dbeta_i, float d, float v) {
+          return FloatPair{dgamma_i + d * stats.normalized(v), dbeta_i + d};
+        },
+        sums, dbeta, dy, x);
   });
   add_row_chunks(tokens, 2 * hidden, 0, hidden, partials, dgamma_H.data<float>());
   add_row_chunks(tokens, 2 * hidden, hidden, hidden, partials, dbeta_H.data<float>());

@@ -7,8 +7,8 @@
 #include "weft/base/philox.hpp"
 #include "weft/kernels/isa.hpp"
 
-// Philox4x32-10 for four blocks at once (AVX2). Plain C++ reaches about 3 GB/s of masks because g++
-// makes poor code of the 32 x 32 -> 64 bit products (reference/cpu.md 3.2).
+// Philox4x32-10 for four blocks at once (AVX2), or eight (AVX-512). Plain C++ reaches about 3 GB/s
+// of masks because g++ makes poor code of the 32 x 32 -> 64 bit products (reference/cpu.md 3.2).
 
 namespace weft::kernels::inline WEFT_ISA {
 
@@ -76,6 +76,56 @@ inline void philox_words16(const PhiloxKeys& keys, uint64_t group, uint64_t stre
                       _mm256_permute2x128_si256(blocks02, blocks13, 0x20));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(words + 8),
                       _mm256_permute2x128_si256(blocks02, blocks13, 0x31));
+}
+
+#if defined(__AVX512F__)
+/// philox_words16 for two groups, with eight blocks at once.
+inline void philox_words32(const PhiloxKeys& keys, uint64_t group, uint64_t stream,
+                           uint32_t* words) {
+  using Lanes = uint64_t __attribute__((vector_size(64)));
+  // Masks of all lanes: g++ 12 warns of the undefined register in the intrinsics without a mask.
+  constexpr __mmask8 kAll = 0xFF;
+  const auto product = [](Lanes a, uint64_t multiplier) {
+    const __m512i factor = _mm512_set1_epi64(static_cast<int64_t>(multiplier));
+    return reinterpret_cast<Lanes>(
+        _mm512_maskz_mul_epu32(kAll, reinterpret_cast<__m512i>(a), factor));
+  };
+  const auto all = [](__m256i key) {
+    return reinterpret_cast<Lanes>(_mm512_maskz_broadcast_i64x4(kAll, key));
+  };
+  Lanes c0 = 4 * group + Lanes{0, 1, 2, 3, 4, 5, 6, 7};
+  Lanes c1 = c0 >> 32;
+  Lanes c2 = stream + Lanes{};
+  Lanes c3 = c2 >> 32;
+  for (int round = 0; round < 10; ++round) {
+    const Lanes product0 = product(c0, 0xD2511F53);
+    const Lanes product1 = product(c2, 0xCD9E8D57);
+    c0 = (product1 >> 32) ^ c1 ^ all(keys.low[round]);
+    c2 = (product0 >> 32) ^ c3 ^ all(keys.high[round]);
+    c1 = product1;
+    c3 = product0;
+  }
+  const auto words01 = reinterpret_cast<__m512i>((c0 & 0xFFFFFFFF) | (c1 << 32));
+  const auto words23 = reinterpret_cast<__m512i>((c2 & 0xFFFFFFFF) | (c3 << 32));
+  const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+  const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+  _mm512_storeu_si512(words, _mm512_permutex2var_epi64(words01, first, words23));
+  _mm512_storeu_si512(words + 16, _mm512_permutex2var_epi64(words01, second, words23));
+}
+#endif
+
+/// philox_words16 for `groups` successive groups.
+inline void philox_groups(const PhiloxKeys& keys, uint64_t first, uint64_t groups, uint64_t stream,
+                          uint32_t* words) {
+  uint64_t group = 0;
+#if defined(__AVX512F__)
+  for (; group + 2 <= groups; group += 2) {
+    philox_words32(keys, first + group, stream, words + 16 * group);
+  }
+#endif
+  for (; group < groups; ++group) {
+    philox_words16(keys, first + group, stream, words + 16 * group);
+  }
 }
 
 }  // namespace weft::kernels::inline WEFT_ISA

@@ -1,7 +1,6 @@
 #include "weft/kernels/rms_norm.hpp"
 
 #include "weft/kernels/element_loops.hpp"
-#include "weft/kernels/lanes.hpp"
 #include "weft/kernels/layer_norm_math.hpp"
 #include "weft/kernels/rms_norm_math.hpp"
 #include "weft/kernels/row_chunks.hpp"
@@ -23,10 +22,13 @@ void forward(ConstTensorView x_TH, ConstTensorView gamma_H, const NormConstants&
   const float offset = constants.gamma_offset;
   parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
     const T* x = x_all + token * hidden;
-    const auto square = [=](int64_t i) { return load(x[i]) * load(x[i]); };
-    const RmsNormRow stats{reciprocal_deviation(lane_sum<float>(hidden, square) / size, epsilon)};
-    store_row(hidden, y_all + token * hidden,
-              [=](int64_t i) { return stats.output(load(x[i]), load(gamma[i]) + offset); });
+    const float square = row_sum(
+                             hidden, [](float v) { return v * v; }, x) /
+                         size;
+    const RmsNormRow stats{reciprocal_deviation(square, epsilon)};
+    map_row(
+        hidden, y_all + token * hidden,
+        [=](float v, float g) { return stats.output(v, g + offset); }, x, gamma);
     rstds[token] = stats.rstd;
   });
 }
@@ -47,11 +49,20 @@ void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView
     const T* dy = dy_all + token * hidden;
     const T* x = x_all + token * hidden;
     const RmsNormRow stats{rstds[token]};
-    const auto g = [=](int64_t i) { return load(dy[i]) * (load(gamma[i]) + offset); };
-    const auto g_xhat = [=](int64_t i) { return g(i) * stats.normalized(load(x[i])); };
-    const float mean_g_xhat = lane_sum<float>(hidden, g_xhat) / size;
-    store_row(hidden, accumulate, dx_all + token * hidden,
-              [=](int64_t i) { return stats.input_gradient(load(x[i]), g(i), mean_g_xhat); });
+    const auto g = [=](float d, float gamma_i) { return d * (gamma_i + offset); };
+    const auto g_xhat = [=](float d, float v, float gamma_i) {
+      return g(d, gamma_i) * stats.normalized(v);
+    };
+    const float mean_g_xhat = row_sum(hidden, g_xhat, dy, x, gamma) / size;
+    const auto gradient = [=](float d, float v, float gamma_i) {
+      return stats.input_gradient(v, g(d, gamma_i), mean_g_xhat);
+    };
+    T* dx = dx_all + token * hidden;
+    if (accumulate) {
+      add_to_row(hidden, dx, gradient, dy, x, gamma);
+    } else {
+      map_row(hidden, dx, gradient, dy, x, gamma);
+    }
   });
 }
 
@@ -68,8 +79,8 @@ void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorV
     const T* dy = dy_all + token * hidden;
     const T* x = x_all + token * hidden;
     const RmsNormRow stats{rstds[token]};
-    store_row(hidden, true, sums,
-              [=](int64_t i) { return load(dy[i]) * stats.normalized(load(x[i])); });
+    add_to_row(
+        hidden, sums, [=](float d, float v) { return d * stats.normalized(v); }, dy, x);
   });
   add_row_chunks(tokens, hidden, 0, hidden, partials, dgamma_H.data<float>());
 }

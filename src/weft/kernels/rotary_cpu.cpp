@@ -1,27 +1,44 @@
 #include "weft/kernels/rotary.hpp"
 
-#include "weft/kernels/element.hpp"
-#include "weft/kernels/parallel.hpp"
+#include "weft/kernels/element_loops.hpp"
 #include "weft/kernels/rotary_math.hpp"
 
 namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
-template <RotaryPairs pairs, typename T>
-void turn_head(int64_t frequencies, const float* __restrict cos, const float* __restrict sin,
-               float direction, T* __restrict head) {
-  constexpr bool kHalves = pairs == RotaryPairs::halves;
-  const int64_t step = kHalves ? 1 : 2;
-  const int64_t distance = kHalves ? frequencies : 1;
+template <typename T>
+void turn_halves(int64_t frequencies, const float* cos, const float* sin, float direction,
+                 T* head) {
+  T* second = head + frequencies;
+  map_row_to_two(
+      frequencies, head, second,
+      [=](float a, float b, float c, float s) {
+        const RotaryPair result = RotaryPair{a, b}.turned(c, direction * s);
+        return FloatPair{result.first, result.second};
+      },
+      head, second, cos, sin);
+}
+
+template <typename T>
+void turn_neighbours(int64_t frequencies, const float* cos, const float* sin, float direction,
+                     T* head) {
+  BlockReader<T> reader(head);
+  BlockWriter<T> writer(head);
+  for_blocks(2 * frequencies, kBlock, [&](int64_t begin, int64_t count) {
+    const float* x = reader.read(begin, count);
+    float* y = writer.block(begin);
+    const float* c = cos + begin / 2;
+    const float* s = sin + begin / 2;
 #pragma GCC ivdep
-  for (int64_t f = 0; f < frequencies; ++f) {
-    T* first = head + f * step;
-    const RotaryPair pair{load(first[0]), load(first[distance])};
-    const RotaryPair result = pair.turned(cos[f], direction * sin[f]);
-    first[0] = store<T>(result.first);
-    first[distance] = store<T>(result.second);
-  }
+    for (int64_t f = 0; f < count / 2; ++f) {
+      const RotaryPair pair{x[2 * f], x[2 * f + 1]};
+      const RotaryPair result = pair.turned(c[f], direction * s[f]);
+      y[2 * f] = result.first;
+      y[2 * f + 1] = result.second;
+    }
+    writer.write(begin, count);
+  });
 }
 
 template <RotaryPairs pairs, typename T>
@@ -39,7 +56,11 @@ void turn_all(const HeadLayout& layout, ConstTensorView cos_SF, ConstTensorView 
       T* head = qkv + token * layout.qkv_width() + group * layout.group_width();
       // The group's queries, then its key.
       for (int64_t i = 0; i <= layout.heads_per_group(); ++i, head += layout.head_dim) {
-        turn_head<pairs>(frequencies, cos + at, sin + at, direction, head);
+        if constexpr (pairs == RotaryPairs::halves) {
+          turn_halves(frequencies, cos + at, sin + at, direction, head);
+        } else {
+          turn_neighbours(frequencies, cos + at, sin + at, direction, head);
+        }
       }
     }
   });

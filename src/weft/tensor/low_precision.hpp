@@ -26,12 +26,12 @@ constexpr float to_float(BFloat16 value) {
 /// Rounds to nearest, ties to even; NaN stays NaN (quiet, its sign kept).
 constexpr BFloat16 to_bfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
-  const uint32_t upper = bits >> 16;
-  const uint32_t rounded = (bits + 0x7fffU + (upper & 1U)) >> 16;
-  const bool is_nan = (bits & 0x7fffffffU) > 0x7f800000U;
-  return {static_cast<uint16_t>(is_nan ? upper | 0x0040U : rounded)};
+  const uint32_t nearest = 0x7fffU + ((bits >> 16) & 1U);
+  const uint32_t quiet = 0x00400000U & ~bits;
+  return {static_cast<uint16_t>((bits + (value != value ? quiet : nearest)) >> 16)};
 }
 
+/// NaN becomes quiet, as when the processor converts.
 constexpr float to_float(Float16 value) {
   const uint32_t sign = (value.bits & 0x8000U) << 16;
   const uint32_t shifted = (value.bits & 0x7fffU) << 13;  // exponent and mantissa in their places
@@ -39,7 +39,9 @@ constexpr float to_float(Float16 value) {
   // Of a denormal number: its mantissa behind an implicit 1, which is then taken away.
   const float denormal = std::bit_cast<float>(shifted + (113U << 23)) - 0x1p-14F;
   const uint32_t finite = shifted < (1U << 23) ? std::bit_cast<uint32_t>(denormal) : normal;
-  const uint32_t magnitude = shifted < (31U << 23) ? finite : shifted + (224U << 23);
+  const uint32_t quiet = shifted > (31U << 23) ? 0x00400000U : 0U;
+  const uint32_t special = (shifted + (224U << 23)) | quiet;
+  const uint32_t magnitude = shifted < (31U << 23) ? finite : special;
   return std::bit_cast<float>(sign | magnitude);
 }
 
