@@ -14,16 +14,19 @@ template <typename T, typename P>
 void load_row_terms(const AttentionItem<P>& item, int64_t head_index, int64_t query, int64_t count,
                     const AttentionBackward& data) {
   const float* lse = data.lse + item.lse_offset(head_index) + query;
+  const int64_t offset = item.out_offset(head_index, query);
+  const ElementRows<const T> out{static_cast<const T*>(data.out) + offset, item.out_stride()};
+  const ElementRows<const T> dout{static_cast<const T*>(data.dout) + offset, item.out_stride()};
   for (int64_t r = 0; r < kQueries; ++r) {
     item.scratch.max_R[r] = 0.0F;
     item.scratch.sum_R[r] = 0.0F;
     if (r >= count) continue;
+    prefetch_row(out, r, count, item.dim());
+    const T* out_row = out.row(r);
+    const T* dout_row = dout.row(r);
     item.scratch.max_R[r] = lse[r] * kLog2E;
-    const int64_t row = item.out_offset(head_index, query + r);
-    const T* __restrict out = static_cast<const T*>(data.out) + row;
-    const T* __restrict dout = static_cast<const T*>(data.dout) + row;
-    item.scratch.sum_R[r] =
-        lane_sum<float>(item.dim(), [=](int64_t d) { return load(out[d]) * load(dout[d]); });
+    item.scratch.sum_R[r] = lane_sum<float>(
+        item.dim(), [=](int64_t d) { return load(out_row[d]) * load(dout_row[d]); });
   }
 }
 

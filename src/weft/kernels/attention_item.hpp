@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "weft/kernels/attention_dropout.hpp"
 #include "weft/kernels/attention_loops.hpp"
 #include "weft/kernels/attention_tiles.hpp"
 #include "weft/kernels/math.hpp"

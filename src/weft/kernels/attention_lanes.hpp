@@ -101,4 +101,15 @@ inline Floats load_floats(const Float16* from) {
 #endif
 }
 
+/// Rounds to the nearest f16, ties to even, as to_float16 does.
+inline void store_floats(Float16* to, Floats x) {
+  constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+#if defined(__AVX512F__)
+  const __m256i halves = _mm512_maskz_cvtps_ph(kAllLanes, x, kNearest);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves);
+#else
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_cvtps_ph(x, kNearest));
+#endif
+}
+
 }  // namespace weft::kernels::inline WEFT_ISA

@@ -3,10 +3,10 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "weft/kernels/attention_lanes.hpp"
 #include "weft/kernels/attention_scratch.hpp"
-#include "weft/kernels/dropout.hpp"
 #include "weft/kernels/element.hpp"
 
 // Data movement of attention's tiles on the CPU: rows of tensors to matrices of places
@@ -22,6 +22,18 @@ struct ElementRows {
 
   T* row(int64_t r) const { return data + r * stride; }
 };
+
+/// Asks the cache for row r + kAhead, if it is one of `rows`: rows of a tensor lie too far apart
+/// for the processor to foresee the next.
+template <typename T>
+inline void prefetch_row(ElementRows<T> from, int64_t r, int64_t rows, int64_t columns) {
+  constexpr int64_t kAhead = 12;
+  constexpr int64_t kLine = 64 / sizeof(T);
+  if (r + kAhead >= rows) return;
+  for (int64_t d = 0; d < columns; d += kLine) {
+    __builtin_prefetch(from.row(r + kAhead) + d, std::is_const_v<T> ? 0 : 1);
+  }
+}
 
 /// to[0, width) = from[0, columns), then zeros; `width` is a multiple of 16.
 template <typename T>
@@ -39,6 +51,7 @@ inline void load_rows(ElementRows<const T> from, int64_t rows, int64_t total_row
                       float* to) {
   const int64_t width = padded(columns);
   for (int64_t r = 0; r < total_rows; ++r) {
+    prefetch_row(from, r, rows, columns);
     load_row(from.row(r), r < rows ? columns : 0, width, to + r * width);
   }
 }
@@ -47,6 +60,7 @@ inline void load_rows(ElementRows<const BFloat16> from, int64_t rows, int64_t to
                       int64_t columns, BFloat16Pair* to) {
   const int64_t width = padded(columns);
   for (int64_t r = 0; r < total_rows; ++r) {
+    prefetch_row(from, r, rows, columns);
     const BFloat16* __restrict row = from.row(r);
     BFloat16* __restrict out = to[r * width / 2].of;
     const int64_t count = r < rows ? columns : 0;
@@ -67,6 +81,8 @@ inline void load_columns(ElementRows<const BFloat16> from, int64_t rows, int64_t
                          int64_t columns, BFloat16Pair* to) {
   const int64_t width = padded(columns);
   for (int64_t r = 0; r < total_rows; r += 2) {
+    prefetch_row(from, r, rows, columns);
+    prefetch_row(from, r + 1, rows, columns);
     const BFloat16* __restrict first = from.row(r);
     const BFloat16* __restrict second = from.row(r + 1);
     BFloat16Pair* __restrict out = to + r / 2 * width;
@@ -90,23 +106,23 @@ inline void transpose(const P* from, int64_t columns, int64_t stride, P* to) {
       __m256 row[8];
       __m256 half[8];
 #pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) {
+      for (int64_t i = 0; i < 8; ++i) {
         row[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(from + (r + i) * stride + d));
       }
 #pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
+      for (int64_t i = 0; i < 4; ++i) {
         half[2 * i] = _mm256_unpacklo_ps(row[2 * i], row[2 * i + 1]);
         half[2 * i + 1] = _mm256_unpackhi_ps(row[2 * i], row[2 * i + 1]);
       }
 #pragma GCC unroll 2
-      for (int i = 0; i < 8; i += 4) {
+      for (int64_t i = 0; i < 8; i += 4) {
         row[i] = _mm256_shuffle_ps(half[i], half[i + 2], 0x44);
         row[i + 1] = _mm256_shuffle_ps(half[i], half[i + 2], 0xEE);
         row[i + 2] = _mm256_shuffle_ps(half[i + 1], half[i + 3], 0x44);
         row[i + 3] = _mm256_shuffle_ps(half[i + 1], half[i + 3], 0xEE);
       }
 #pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) {
+      for (int64_t i = 0; i < 4; ++i) {
         auto* out = reinterpret_cast<float*>(to + (d + i) * kQueries + r);
         _mm256_storeu_ps(out, _mm256_permute2f128_ps(row[i], row[i + 4], 0x20));
         _mm256_storeu_ps(out + 4 * kQueries, _mm256_permute2f128_ps(row[i], row[i + 4], 0x31));
@@ -119,26 +135,23 @@ inline void transpose(const P* from, int64_t columns, int64_t stride, P* to) {
 template <typename T>
 inline void store_row(const float* __restrict from, float factor, int64_t columns,
                       T* __restrict to) {
-  for (int64_t d = 0; d < columns; ++d) to[d] = store<T>(factor * from[d]);
+  int64_t d = 0;
+  if constexpr (std::is_same_v<T, Float16>) {
+    for (; d + kWidth <= columns; d += kWidth) {
+      store_floats(to + d, broadcast(factor) * load_floats(from + d));
+    }
+  }
+  for (; d < columns; ++d) to[d] = store<T>(factor * from[d]);
 }
 
 /// store_row for every row of a matrix whose rows are `stride` floats apart.
 template <typename T>
 inline void store_rows(const float* from, int64_t stride, float factor, int64_t rows,
                        int64_t columns, ElementRows<T> to) {
-  for (int64_t r = 0; r < rows; ++r) store_row(from + r * stride, factor, columns, to.row(r));
+  for (int64_t r = 0; r < rows; ++r) {
+    prefetch_row(to, r, rows, columns);
+    store_row(from + r * stride, factor, columns, to.row(r));
+  }
 }
-
-/// Elements first + r * row + c of a sample, for r < rows and c < columns.
-struct DropoutTile {
-  int64_t first;
-  int64_t row;
-  int64_t rows;
-  int64_t columns;
-};
-
-/// factors[c * kQueries + r] = dropout factor of element (r, c); 1 for rows beyond tile.rows.
-[[gnu::nothrow]] void dropout_factors(const Dropout& dropout, uint64_t sample,
-                                      const DropoutTile& tile, float* factors);
 
 }  // namespace weft::kernels::inline WEFT_ISA

@@ -7,8 +7,8 @@
 
 // Small matrix products in cache, for attention: C (+)= A B in f32. A and B hold places of 32 bits
 // along k: one f32, or two successive bf16 (BFloat16Pair), so that one loop serves both. A is any
-// strided matrix; B and C are row-major with a multiple of 16 columns. Every element of C is one
-// chain of multiply-adds over k in order, whatever the tile it falls into.
+// strided matrix; B and C are row-major with a multiple of 16 columns. Every element of A B is one
+// chain of multiply-adds over k in order, whatever the block it falls into, and is added to C once.
 
 namespace weft::kernels {
 
