@@ -47,22 +47,26 @@ double median_time(int repetitions, const std::function<void()>& call) {
   return median(std::move(times));
 }
 
-/// Copies into as many buffers in turn as a link's messages land in, so that caches help both
-/// alike.
-double memcpy_gb_s(int64_t bytes, int repetitions) {
-  const auto size = static_cast<size_t>(bytes);
-  const Buffer from(size);
-  std::vector<Buffer> targets;
-  for (int i = 0; i < kSlots + 1; ++i) targets.emplace_back(size);
-  size_t next = 0;
-  const double us = median_time(repetitions, [&] {
-    const Buffer& to = targets[next++ % targets.size()];
-    std::memcpy(to.data(), from.data(), size);
+/// Copies from one buffer into as many in turn as a link's messages land in, so that caches help
+/// both alike.
+class Copies {
+ public:
+  explicit Copies(int64_t bytes) : from_(static_cast<size_t>(bytes)) {
+    for (int i = 0; i < kSlots + 1; ++i) targets_.emplace_back(from_.size_bytes());
+  }
+
+  void copy() {
+    const Buffer& to = targets_[next_++ % targets_.size()];
+    std::memcpy(to.data(), from_.data(), from_.size_bytes());
     // The copy has to happen although nobody reads it.
     asm volatile("" : : "r"(to.data()) : "memory");
-  });
-  return static_cast<double>(bytes) / us * 1e-3;
-}
+  }
+
+ private:
+  Buffer from_;
+  std::vector<Buffer> targets_;
+  size_t next_ = 0;
+};
 
 double process_cpu_seconds() {
   timespec time{};
@@ -112,6 +116,44 @@ class Pair {
   int64_t step_ = 0;
 };
 
+/// A batch of messages in one direction, as many copies on rank 0, and so on in turn: what else
+/// runs on the machine slows both alike.
+void measure_stream(Pair& pair, comm::Communicator& two, int repetitions, HandOff& result) {
+  constexpr int64_t kBatch = int64_t{2} * kSlots;
+  std::vector<double> stream_us;
+  std::vector<double> memcpy_us;
+  std::vector<double> ratios;
+  Copies copies(pair.is_first() ? result.bytes : 0);
+  pair.begin(kBatch * (repetitions + 1));
+  two.barrier();
+  int64_t next = 0;
+  for (int i = 0; i <= repetitions; ++i) {
+    const auto start = Clock::now();
+    for (int64_t k = 0; k < kBatch; ++k, ++next) {
+      if (pair.is_first()) {
+        pair.send(next);
+      } else {
+        pair.take(next);
+      }
+    }
+    // The reply that ends a batch is a message of the group, so that links flow one way.
+    two.barrier();
+    const auto middle = Clock::now();
+    if (!pair.is_first()) continue;
+    for (int64_t k = 0; k < kBatch; ++k) copies.copy();
+    const double copy_us = microseconds(Clock::now() - middle);
+    if (i == 0) continue;  // warms up
+    stream_us.push_back(microseconds(middle - start));
+    memcpy_us.push_back(copy_us);
+    ratios.push_back(copy_us / stream_us.back());
+  }
+  if (!pair.is_first()) return;
+  const double kilobytes = static_cast<double>(kBatch * result.bytes) * 1e-3;
+  result.stream_gb_s = kilobytes / median(stream_us);
+  result.memcpy_gb_s = kilobytes / median(memcpy_us);
+  result.of_memcpy = median(ratios);
+}
+
 HandOff measure_hand_off(comm::RankContext& context, comm::Communicator& two, int64_t bytes,
                          int rounds) {
   const int repetitions = static_cast<int>(std::clamp<int64_t>((1 << 30) / bytes, 8, 200)) * rounds;
@@ -128,23 +170,7 @@ HandOff measure_hand_off(comm::RankContext& context, comm::Communicator& two, in
                                     ++i;
                                   }) /
                       2.0;
-  pair.begin(int64_t{2} * kSlots * (repetitions + 1));
-  two.barrier();
-  i = 0;
-  const double batch_us = median_time(repetitions, [&] {
-    for (int64_t k = 0; k < int64_t{2} * kSlots; ++k, ++i) {
-      if (pair.is_first()) {
-        pair.send(i);
-      } else {
-        pair.take(i);
-      }
-    }
-    // The reply that ends a batch is a message of the group, so that links flow one way.
-    two.barrier();
-  });
-  result.stream_gb_s = static_cast<double>(int64_t{2} * kSlots * bytes) / batch_us * 1e-3;
-  if (pair.is_first()) result.memcpy_gb_s = memcpy_gb_s(bytes, repetitions);
-  two.barrier();
+  measure_stream(pair, two, repetitions, result);
   return result;
 }
 

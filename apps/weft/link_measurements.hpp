@@ -13,7 +13,8 @@ struct HandOff {
   int64_t bytes = 0;
   double latency_us = 0.0;   ///< one way, half of a round trip; median
   double stream_gb_s = 0.0;  ///< several in flight in one direction; median of batches
-  double memcpy_gb_s = 0.0;  ///< median
+  double memcpy_gb_s = 0.0;  ///< of as many bytes; median
+  double of_memcpy = 0.0;    ///< median of the ratios of a batch and the copies right after it
 };
 
 struct CollectiveTime {

@@ -111,9 +111,15 @@ Error error_of(const std::string& faults, double timeout_seconds) {
   throw std::logic_error("the world completed");
 }
 
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 TEST(InjectedFaults, AThrownErrorReleasesTheOthersAndIsReported) {
   for (int operation = 1; operation <= 12; ++operation) {
+    const auto start = std::chrono::steady_clock::now();
     const Error error = error_of(fmt::format("throw:rank=1,op={}", operation), 60.0);
+    EXPECT_LT(seconds_since(start), 2.0);
     EXPECT_EQ(error.rank(), 1);
     EXPECT_EQ(error.kind(), ErrorKind::communication);
     EXPECT_EQ(error.what(),
@@ -123,7 +129,10 @@ TEST(InjectedFaults, AThrownErrorReleasesTheOthersAndIsReported) {
 
 TEST(InjectedFaults, ADroppedMessageIsNamed) {
   for (int message = 1; message <= 12; ++message) {
+    const auto start = std::chrono::steady_clock::now();
     const Error error = error_of(fmt::format("drop:rank=1,message={}", message), 0.2);
+    EXPECT_GE(seconds_since(start), 0.2);
+    EXPECT_LT(seconds_since(start), 0.2 + 2.0);
     EXPECT_EQ(error.kind(), ErrorKind::communication);
     EXPECT_THAT(error.what(), HasSubstr("no progress for 0.2 s: rank 1 owes rank "));
     EXPECT_THAT(error.what(), HasSubstr("last communications of rank 1, oldest first"));

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+#include <sstream>
+
 namespace weft::comm::testing {
 
 bool has_mpirun() { return weft::testing::run_command("command -v mpirun").exit_code == 0; }
@@ -17,6 +20,19 @@ weft::testing::CommandResult run_processes(int ranks, const std::string& words,
                   "mpirun --allow-run-as-root "
                   "--oversubscribe --bind-to none {} -np {} {} {}",
                   options, ranks, WEFT_COMM_PROGRAM, words));
+}
+
+std::vector<RankTimes> rank_times(const weft::testing::CommandResult& result) {
+  std::vector<RankTimes> all;
+  std::istringstream lines(result.err);
+  for (std::string line; std::getline(lines, line);) {
+    RankTimes one;
+    if (std::sscanf(line.c_str(), "rank %d began at %lf and left at %lf", &one.rank, &one.began,
+                    &one.left) == 3) {
+      all.push_back(one);
+    }
+  }
+  return all;
 }
 
 weft::testing::CommandResult run_threads(int ranks, const std::string& words) {

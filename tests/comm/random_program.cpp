@@ -169,6 +169,7 @@ class Runner {
         if (event.rank == context_.rank) wait_all();
         return;
       case Event::Kind::send:
+        if (mutated && mutation_.kind == Mutation::Kind::skip) return;
         if (senders_[event.channel]) send(*senders_[event.channel], event);
         return;
       case Event::Kind::take:
@@ -278,10 +279,15 @@ Mutation random_mutation(const RandomProgram& program, uint64_t seed) {
     const Event& event = program.events[i];
     const bool is_collective =
         event.kind == Event::Kind::collective || event.kind == Event::Kind::start;
+    if (event.kind == Event::Kind::send) candidates.push_back(i);
     if (is_collective && program.groups[event.group].size() > 1) candidates.push_back(i);
   }
   std::mt19937_64 random(seed);
   const size_t event = candidates[random() % candidates.size()];
+  if (program.events[event].kind == Event::Kind::send) {
+    const RandomChannel& channel = program.channels[program.events[event].channel];
+    return {.kind = Mutation::Kind::skip, .rank = channel.from, .event = event};
+  }
   const auto& ranks = program.groups[program.events[event].group];
   auto kind = static_cast<Mutation::Kind>(random() % 3 + 1);
   // A barrier has no size.

@@ -50,7 +50,8 @@ struct Mutation {
   size_t event = 0;
 };
 
-/// A mutation of a collective that at least two ranks take part in.
+/// A mutation of a collective that at least two ranks take part in, or a link message that its rank
+/// does not send.
 Mutation random_mutation(const RandomProgram& program, uint64_t seed);
 
 /// The part of the context's rank. Throws Error{internal} for a wrong result.

@@ -39,13 +39,15 @@ TEST(SlowRandomPrograms, TenThousandComplete) { run_programs(1'000'000, 10'000);
 
 /// Runs mutated programs; each must end with an error that names a rank and an operation.
 void run_mutated(uint64_t first_seed, int count) {
+  constexpr double kTimeout = 0.25;
   RecordingLogger logger;
   for (uint64_t seed = first_seed; seed < first_seed + static_cast<uint64_t>(count); ++seed) {
-    const int num_ranks = static_cast<int>(seed % 4) + 2;
+    const int num_ranks = static_cast<int>(seed % 7) + 2;
     const auto program = testing::random_program(seed, num_ranks);
     const auto mutation = testing::random_mutation(program, seed);
+    const auto start = std::chrono::steady_clock::now();
     try {
-      ThreadWorld(logger, config_with(0.25, "")).run(num_ranks, [&](RankContext& context) {
+      ThreadWorld(logger, config_with(kTimeout, "")).run(num_ranks, [&](RankContext& context) {
         testing::run_program(context, program, mutation);
       });
       ADD_FAILURE() << "program " << seed << " completed";
@@ -55,6 +57,8 @@ void run_mutated(uint64_t first_seed, int count) {
       EXPECT_THAT(error.what(), ::testing::ContainsRegex("#[0-9]+ of |microbatch [0-9]+ of"))
           << seed;
     }
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+    EXPECT_LT(time.count(), kTimeout + 2.0) << seed;
   }
 }
 

@@ -66,7 +66,9 @@ struct RunOutput {
     for (const nlohmann::json& record : metrics) {
       if (record.at("iteration").get<int64_t>() < first) continue;
       all.push_back(record.at("lm_loss"));
-      if (record.contains("grad_norm")) all.push_back(record.at("grad_norm"));
+      // A skipped iteration has no gradient norm.
+      const nlohmann::json norm = record.value("grad_norm", nlohmann::json());
+      if (norm.is_number()) all.push_back(norm);
     }
     return all;
   }

@@ -3,6 +3,7 @@
 #include "weft/base/error.hpp"
 #include "weft/comm/batch.hpp"
 #include "weft/comm/mailbox.hpp"
+#include "weft/device/memory_resource.hpp"
 
 namespace weft::comm {
 
@@ -17,6 +18,10 @@ class Carrier {
 
   /// Gets the payload of a message that another process announced. Does not block.
   virtual void fetch(Endpoint& to, const PostedReceive& receive, const ArrivedMessage& message) = 0;
+
+  /// Memory out of which rank `to` takes payloads with a single copy; null: no memory is better
+  /// than another. Outlives the ranks' functions.
+  virtual MemoryResource* link_memory(int to) = 0;
 
   /// Ends the world with `error` of rank `from` unless it is ending already: every rank's waits
   /// throw. A `provisional` error stands until the same rank says what really happened.

@@ -97,6 +97,11 @@ void Endpoint::send(Batch& batch, MessageHeader header, int to, const std::byte*
   }
 }
 
+MemoryResource& Endpoint::link_memory(int to) {
+  MemoryResource* memory = carrier_.link_memory(to);
+  return memory != nullptr ? *memory : host_memory();
+}
+
 void Endpoint::carry(OutgoingMessage message) { carrier_.carry(*this, std::move(message)); }
 
 void Endpoint::receive(Batch& batch, PostedReceive receive) {

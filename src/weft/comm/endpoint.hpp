@@ -72,6 +72,9 @@ class Endpoint {
   /// Posts a receive; rank, item and batch of `receive` are filled in here. Does not block.
   void receive(Batch& batch, PostedReceive receive);
 
+  /// Where the payloads of links to rank `to` should lie.
+  MemoryResource& link_memory(int to);
+
   /// Blocks until all messages of the batch are done, then empties it. Throws Error{communication}
   /// when the deadline passes, when the other end disagrees about the operation, or when the world
   /// has failed (with the error of the rank that failed); nothing touches the batch afterwards.

@@ -7,6 +7,10 @@
 namespace weft::comm {
 
 LinkSender::LinkSender(Endpoint& endpoint, const LinkChannel& channel, int peer,
+                       int64_t buffer_bytes)
+    : LinkSender(endpoint, channel, peer, buffer_bytes, endpoint.link_memory(peer)) {}
+
+LinkSender::LinkSender(Endpoint& endpoint, const LinkChannel& channel, int peer,
                        int64_t buffer_bytes, MemoryResource& resource)
     : endpoint_(endpoint),
       peer_(peer),

@@ -15,9 +15,12 @@ namespace weft::comm {
 class LinkSender {
  public:
   /// `peer` is the rank of the world that receives; `buffer_bytes` is equal on all buffers of the
-  /// channel.
+  /// channel. The out-buffer lies where the peer takes it fastest.
+  LinkSender(Endpoint& endpoint, const LinkChannel& channel, int peer, int64_t buffer_bytes);
+  /// The out-buffer comes from `resource`. Out of other memory than Endpoint::link_memory a payload
+  /// may be copied more often on its way to another process.
   LinkSender(Endpoint& endpoint, const LinkChannel& channel, int peer, int64_t buffer_bytes,
-             MemoryResource& resource = host_memory());
+             MemoryResource& resource);
   /// Waits until the last message has left.
   ~LinkSender();
   LinkSender(const LinkSender&) = delete;

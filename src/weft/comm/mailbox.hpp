@@ -31,6 +31,7 @@ struct ArrivedMessage {
   OutgoingMessage message;
   Endpoint* sender = nullptr;  ///< owner of message.batch; null for eager and remote payloads
   int64_t remote_id = -1;      ///< under which another process holds the payload, else -1
+  int64_t remote_offset = -1;  ///< where the payload lies in that process's SharedMemory, else -1
 };
 
 /// A message that a rank waits for.

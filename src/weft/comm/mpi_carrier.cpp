@@ -17,8 +17,7 @@ constexpr std::chrono::milliseconds kFlush{200};
 
 }  // namespace
 
-MpiCarrier::MpiCarrier(int64_t max_message_bytes)
-    : max_message_bytes_(max_message_bytes), thread_([this] { run(); }) {
+MpiCarrier::MpiCarrier(const Config& config) : config_(config), thread_([this] { run(); }) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return started_; });
   if (!start_error_) return;
@@ -36,7 +35,7 @@ void MpiCarrier::run() {
   // The default lets the kernel wake sleepers 50 us late.
   prctl(PR_SET_TIMERSLACK, 1000UL);
   try {
-    session_ = std::make_unique<MpiSession>();
+    session_ = std::make_unique<MpiSession>(config_.shares_memory);
   } catch (...) {  // thrown again by the constructor
     start_error_ = std::current_exception();
   }
@@ -51,7 +50,7 @@ void MpiCarrier::run() {
   }
   changed_.notify_all();
   if (!session_) return;
-  requests_ = std::make_unique<MpiRequests>(session_->comm(), max_message_bytes_);
+  requests_ = std::make_unique<MpiRequests>(session_->comm(), config_.max_message_bytes);
   last_end_.assign(static_cast<size_t>(size_), 0);
   try {
     loop();
@@ -74,11 +73,12 @@ void MpiCarrier::loop() {
   while (!stopped_) {
     const uint32_t rings = doorbell.count();
     run_commands();
-    if (stopped_ || (shutdown_ && announced_.empty() && requests_->only_listens())) break;
+    if (stopped_ || (shutdown_ && is_idle())) break;
     const bool heard = requests_->poll() > 0;
+    const bool copied = copy_payloads();
     const auto now = Clock::now();
     if (hang_until_ && now >= *hang_until_) finish_hang();
-    if (heard || rings != last_rings) backoff.event(now);
+    if (heard || copied || rings != last_rings) backoff.event(now);
     last_rings = rings;
     const auto pause = backoff.pause(now, payloads_ > 0);
     if (pause == Backoff::Duration::zero()) {
@@ -88,6 +88,10 @@ void MpiCarrier::loop() {
     }
   }
   if (!stopped_) requests_->cancel_receives();
+}
+
+bool MpiCarrier::is_idle() const {
+  return announced_.empty() && copies_.empty() && requests_->only_listens();
 }
 
 void MpiCarrier::command(std::function<void()> work) {
@@ -179,6 +183,8 @@ void MpiCarrier::fetch(Endpoint& /*to*/, const PostedReceive& receive,
                        const ArrivedMessage& message) {
   command([this, receive, message] { receive_payload(receive, message); });
 }
+
+MemoryResource* MpiCarrier::link_memory(int to) { return session_->neighbours().memory_for(to); }
 
 void MpiCarrier::withdraw(Endpoint& owner, Batch& batch) {
   {

@@ -28,11 +28,16 @@ namespace weft::comm {
 ///
 /// A small payload travels with its header. A large one is announced by its header and stays with
 /// the sender until the receiver, which has a place for it, sends a credit; then it is put into
-/// that place.
+/// that place. What lies in memory that the receiver can read is copied by the receiver instead.
 class MpiCarrier final : public Carrier {
  public:
+  struct Config {
+    int64_t max_message_bytes = 0;  ///< larger payloads travel in several messages
+    bool shares_memory = true;      ///< as in WorldConfig
+  };
+
   /// Starts the thread and MPI. Throws what MpiSession throws.
-  explicit MpiCarrier(int64_t max_message_bytes);
+  explicit MpiCarrier(const Config& config);
   /// Ends MPI, together with all other ranks; after a failure at once and without MPI_Finalize.
   ~MpiCarrier() override;
 
@@ -51,17 +56,27 @@ class MpiCarrier final : public Carrier {
 
   void carry(Endpoint& from, OutgoingMessage message) override;
   void fetch(Endpoint& to, const PostedReceive& receive, const ArrivedMessage& message) override;
+  MemoryResource* link_memory(int to) override;
   void fail(Endpoint& from, const Error& error, bool provisional) override;
   void report_hang(Endpoint& from) override;
   void withdraw(Endpoint& owner, Batch& batch) override;
 
  private:
   struct Wire;
+  /// A payload on its way out of another process's memory.
+  struct Copy {
+    PostedReceive receive;
+    MessageHeader header;
+    int64_t id = 0;  ///< the sender's
+    int64_t offset = 0;
+    int64_t copied_bytes = 0;
+  };
   using Clock = std::chrono::steady_clock;
 
   // The thread and its queue (mpi_carrier.cpp).
   void run();
   void loop();
+  bool is_idle() const;
   void command(std::function<void()> work);
   void run_commands();
   void flush();
@@ -74,12 +89,15 @@ class MpiCarrier final : public Carrier {
   void send_wire(const Wire& wire, int to, std::span<const std::byte> payload);
   void receive_payload(const PostedReceive& receive, const ArrivedMessage& message);
   void send_payload(int64_t id, int tag);
+  bool copy_payloads();
+  void finish_copied(int64_t id);
 
   // Failures and ends (mpi_control.cpp); on the communication thread.
   void listen_for_control(size_t slot);
   void hear_control(int from, const std::string& text);
   void send_control(const std::string& text);
   void collect_reports();
+  bool all_have_answered() const;
   void finish_hang();
   void note_end(int from, int64_t run);
   void end(const Error& error);
@@ -87,7 +105,7 @@ class MpiCarrier final : public Carrier {
   static constexpr size_t kMessageListeners = 16;
   static constexpr size_t kControlListeners = 4;
 
-  int64_t max_message_bytes_;
+  Config config_;
   int rank_ = 0;
   int size_ = 1;
   int local_size_ = 1;
@@ -111,6 +129,7 @@ class MpiCarrier final : public Carrier {
   std::vector<int64_t> last_end_;              // by rank: the last run whose end it announced
   std::vector<std::vector<std::byte>> early_;  // messages of a run that has not begun here
   std::unordered_map<int64_t, OutgoingMessage> announced_;
+  std::deque<Copy> copies_;
   int64_t next_id_ = 0;
   int next_tag_ = 0;
   int payloads_ = 0;       // on their way

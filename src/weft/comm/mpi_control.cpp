@@ -83,9 +83,8 @@ void MpiCarrier::hear_control(int from, const std::string& text) {
   }
   collect_reports();
   reports_[static_cast<size_t>(from)] = rank_report_from_json(text);
-  if (std::ranges::all_of(reports_, [](const auto& report) { return report.has_value(); })) {
-    finish_hang();
-  }
+  // Not at once: completions that this poll has found may be waited for.
+  if (all_have_answered()) hang_until_ = Clock::now();
 }
 
 void MpiCarrier::fail(Endpoint& /*from*/, const Error& error, bool provisional) {
@@ -130,6 +129,10 @@ void MpiCarrier::collect_reports() {
   reports_[static_cast<size_t>(rank_)] = std::move(own);
 }
 
+bool MpiCarrier::all_have_answered() const {
+  return std::ranges::all_of(reports_, [](const auto& report) { return report.has_value(); });
+}
+
 void MpiCarrier::finish_hang() {
   const auto answered =
       std::ranges::find_if(reports_, [](const auto& report) { return report.has_value(); });
@@ -143,7 +146,8 @@ void MpiCarrier::finish_hang() {
                                    : std::make_exception_ptr(ReleasedError(error));
     }
   }
-  flush();
+  // Whoever is alive has had time to take this rank's report, unless all answers came quickly.
+  if (all_have_answered()) flush();
   stop();
 }
 

@@ -6,7 +6,7 @@
 
 namespace weft::comm {
 
-MpiSession::MpiSession() {
+MpiSession::MpiSession(bool shares_memory) {
   int initialized = 0;
   MPI_Initialized(&initialized);
   check(initialized == 0, ErrorKind::communication, "MPI is in use in this process already");
@@ -21,6 +21,7 @@ MpiSession::MpiSession() {
   MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &local);
   MPI_Comm_size(local, &local_size_);
   doorbell_ = std::make_unique<MpiDoorbell>(comm_, local);
+  neighbours_ = std::make_unique<MpiNeighbours>(comm_, local, shares_memory);
   MPI_Comm_free(&local);
   check(provided >= MPI_THREAD_SERIALIZED, ErrorKind::communication,
         "this MPI supports thread level {}; expected at least MPI_THREAD_SERIALIZED ({})", provided,

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "weft/comm/mpi_doorbell.hpp"
+#include "weft/comm/mpi_neighbours.hpp"
 
 namespace weft::comm {
 
@@ -14,8 +15,8 @@ namespace weft::comm {
 class MpiSession {
  public:
   /// Throws Error{communication} when MPI runs or has run already in this process, or does not
-  /// allow MPI_THREAD_SERIALIZED.
-  MpiSession();
+  /// allow MPI_THREAD_SERIALIZED. `shares_memory` is equal on all ranks (WorldConfig).
+  explicit MpiSession(bool shares_memory);
   /// Calls MPI_Finalize unless the session was abandoned.
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
@@ -25,6 +26,7 @@ class MpiSession {
   void abandon() {
     abandoned_ = true;
     doorbell_->abandon();
+    neighbours_->abandon();
   }
 
   MPI_Comm comm() const { return comm_; }
@@ -33,6 +35,7 @@ class MpiSession {
   /// Ranks on this machine, this one included.
   int local_size() const { return local_size_; }
   MpiDoorbell& doorbell() { return *doorbell_; }
+  const MpiNeighbours& neighbours() const { return *neighbours_; }
 
  private:
   MPI_Comm comm_ = MPI_COMM_NULL;
@@ -40,6 +43,7 @@ class MpiSession {
   int size_ = 1;
   int local_size_ = 1;
   std::unique_ptr<MpiDoorbell> doorbell_;
+  std::unique_ptr<MpiNeighbours> neighbours_;
   bool abandoned_ = false;
 };
 

@@ -15,8 +15,8 @@ namespace weft::comm {
 namespace {
 
 /// How long a rank that only repeats another's error lets the other speak: whoever ends first makes
-/// the launcher end all.
-constexpr std::chrono::milliseconds kLetReporterSpeak{1000};
+/// the launcher end all. With the second that a report waits for answers, less than two.
+constexpr std::chrono::milliseconds kLetReporterSpeak{700};
 
 /// Cores that this process may use: those that the launcher bound it to, or its share of them.
 int threads_of(const WorldConfig& config, int local_size) {
@@ -32,7 +32,9 @@ int threads_of(const WorldConfig& config, int local_size) {
 }  // namespace
 
 MpiWorld::MpiWorld(Logger& logger, WorldConfig config, int64_t max_message_bytes)
-    : logger_(logger), config_(std::move(config)), carrier_(max_message_bytes) {}
+    : logger_(logger),
+      config_(std::move(config)),
+      carrier_({max_message_bytes, config_.shares_memory}) {}
 
 void MpiWorld::run(int num_ranks, const std::function<void(RankContext&)>& rank_main) {
   if (num_ranks != size()) {

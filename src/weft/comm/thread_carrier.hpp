@@ -21,6 +21,8 @@ class ThreadCarrier final : public Carrier {
 
   void carry(Endpoint& from, OutgoingMessage message) override;
   void fetch(Endpoint& to, const PostedReceive& receive, const ArrivedMessage& message) override;
+  /// Buffers change places: no memory is better than another.
+  MemoryResource* link_memory(int /*to*/) override { return nullptr; }
   void fail(Endpoint& from, const Error& error, bool provisional) override;
   void report_hang(Endpoint& from) override;
   void withdraw(Endpoint& owner, Batch& batch) override;

@@ -17,7 +17,9 @@ struct WorldConfig {
   int threads_per_rank = 0;  ///< compute threads of a rank; 0: the machine's cores shared out
   /// Deadline of every blocking wait (Megatron's --distributed-timeout-minutes, default 10).
   std::chrono::duration<double> timeout{600.0};
-  uint64_t job = 0;                ///< part of every message's header; equal on all ranks
+  uint64_t job = 0;  ///< part of every message's header; equal on all ranks
+  /// Whether processes of one machine read each other's link buffers; else MPI moves all payloads.
+  bool shares_memory = true;
   std::vector<Fault> faults = {};  ///< injected on purpose (parse_faults)
 };
 

@@ -31,6 +31,9 @@ class GptDataset final : public Dataset {
   std::vector<SampleSpan> spans(int64_t index) const override;
 
  private:
+  template <typename Visit>
+  void for_each_span(int64_t index, const Visit& visit) const;
+
   std::shared_ptr<const SequenceSource> source_;
   GptIndexStore index_;
   SampleRules rules_;

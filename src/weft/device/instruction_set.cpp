@@ -20,4 +20,9 @@ InstructionSet best_instruction_set() {
   return has_v4 ? InstructionSet::v4 : InstructionSet::v3;
 }
 
+bool multiplies_bf16_fast(InstructionSet set) {
+  if (set != InstructionSet::v4) return false;
+  return __builtin_cpu_is("intel") == 0 || __builtin_cpu_supports("amx-bf16") != 0;
+}
+
 }  // namespace weft

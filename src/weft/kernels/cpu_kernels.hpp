@@ -40,6 +40,7 @@
   X(cross_entropy_backward)     \
   X(fill_zero)                  \
   X(convert)                    \
+  X(convert_rows)               \
   X(add)                        \
   X(scale)                      \
   X(column_sum)                 \

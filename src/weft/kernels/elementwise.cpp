@@ -34,6 +34,15 @@ void convert(const Context& context, ConstTensorView x, TensorView y) {
   cpu_kernels(context.stream).convert(context, x, y);
 }
 
+void convert_rows(const Context& context, ConstTensorView x, int64_t x_stride, TensorView y_MN) {
+  const TimedKernel timed(context.stream, "conversions");
+  check_element_type("x", x);
+  check_element_type("y_MN", y_MN);
+  check(x_stride >= y_MN.shape().last(), ErrorKind::internal, "rows of {} lie {} elements apart",
+        y_MN.shape().last(), x_stride);
+  cpu_kernels(context.stream).convert_rows(context, x, x_stride, y_MN);
+}
+
 void add(const Context& context, ConstTensorView x, TensorView y) {
   const TimedKernel timed(context.stream, "additions");
   check_element_type("y", y);

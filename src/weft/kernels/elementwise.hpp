@@ -14,6 +14,10 @@ void fill_zero(const Context& context, TensorView y);
 /// y = x, elementwise: from any of f32, bf16 and f16 to any of them, rounded to nearest even.
 void convert(const Context& context, ConstTensorView x, TensorView y);
 
+/// As convert for the columns [0, N) of x's rows, which lie `x_stride` elements apart, into y_MN.
+/// x views the first of them; its shape does not count.
+void convert_rows(const Context& context, ConstTensorView x, int64_t x_stride, TensorView y_MN);
+
 /// y += x, elementwise.
 void add(const Context& context, ConstTensorView x, TensorView y);
 

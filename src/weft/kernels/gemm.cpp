@@ -23,10 +23,13 @@ void check_spec(const GemmSpec& spec) {
         name(spec.dtype), name(spec.c_dtype));
 }
 
-/// Rows of C that a product of f16 computes at once. A transposed A belongs to a weight gradient,
-/// whose C is narrow.
+/// Rows of C that are computed at once from converted operands: panels of at most 32 MB.
 int64_t panel_rows(const GemmSpec& spec) {
-  return std::min<int64_t>(spec.m, spec.transpose_a ? 2048 : 256);
+  constexpr int64_t kElements = int64_t{8} << 20;
+  constexpr int64_t kStep = 64;
+  const int64_t width = std::max(spec.k, spec.c_dtype == DType::f32 ? spec.k : spec.n);
+  const int64_t most = std::max(kStep, kElements / width / kStep * kStep);
+  return std::min(spec.m, most);
 }
 
 /// The product of `rows` rows of C on operands converted to f32.
@@ -51,11 +54,17 @@ TensorView at(TensorView matrix, int64_t element, int64_t count) {
 
 }  // namespace
 
-/// f32 and bf16: one product of oneDNN. f16: B converted once, then panels of A and C.
+bool runs_in_f32(const Stream& stream, DType dtype) {
+  return dtype == DType::f16 ||
+         (dtype == DType::bf16 && !multiplies_bf16_fast(stream.instruction_set()));
+}
+
+/// One product of oneDNN, or one for each panel of A and C, converted to f32 as B is.
 class GemmPlan::Backend {
  public:
-  explicit Backend(const GemmSpec& spec) : spec_(spec) {
-    if (spec.dtype != DType::f16) {
+  Backend(const Stream& stream, const GemmSpec& spec)
+      : spec_(spec), converts_(runs_in_f32(stream, spec.dtype)) {
+    if (!converts_) {
       whole_.emplace(spec);
       return;
     }
@@ -67,7 +76,7 @@ class GemmPlan::Backend {
   size_t workspace_bytes() const {
     size_t bytes = whole_->workspace_bytes();
     if (rest_) bytes = std::max(bytes, rest_->workspace_bytes());
-    if (spec_.dtype != DType::f16) return bytes;
+    if (!converts_) return bytes;
     Arena counting;
     take_panels(counting);
     return counting.used_bytes() + bytes;
@@ -75,7 +84,7 @@ class GemmPlan::Backend {
 
   void run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
            ConstTensorView bias) const {
-    if (spec_.dtype != DType::f16) {
+    if (!converts_) {
       whole_->run(context.workspace.data(), a.raw(), b.raw(), c.raw(), bias.raw());
       return;
     }
@@ -90,7 +99,7 @@ class GemmPlan::Backend {
   }
 
  private:
-  /// Operands of one panel in f32. C is only needed where the result is rounded to f16.
+  /// Operands of one panel in f32. C is only needed where the result is rounded.
   struct Panels {
     TensorView a;
     TensorView b;
@@ -103,7 +112,7 @@ class GemmPlan::Backend {
     Panels panels;
     panels.b = arena.take({spec_.k, spec_.n});
     panels.a = arena.take({panel_rows(spec_), spec_.k});
-    if (spec_.c_dtype == DType::f16) panels.c = arena.take({panel_rows(spec_), spec_.n});
+    if (rounds()) panels.c = arena.take({panel_rows(spec_), spec_.n});
     if (spec_.bias) panels.bias = arena.take({spec_.n});
     panels.bytes = arena.used_bytes();
     return panels;
@@ -114,28 +123,28 @@ class GemmPlan::Backend {
     const int64_t stored_rows = spec_.transpose_a ? spec_.k : rows;
     const int64_t columns = spec_.transpose_a ? rows : spec_.k;
     const int64_t start = spec_.transpose_a ? first : first * spec_.a_row();
-    for (int64_t row = 0; row < stored_rows; ++row) {
-      convert(context, at(a, start + row * spec_.a_row(), columns),
-              at(panels.a, row * columns, columns));
-    }
+    const TensorView a_panel(panels.a.raw(), DType::f32, {stored_rows, columns});
+    convert_rows(context, at(a, start, columns), spec_.a_row(), a_panel);
     const TensorView c_rows = at(c, first * spec_.n, rows * spec_.n);
-    const TensorView c_panel =
-        spec_.c_dtype == DType::f16 ? at(panels.c, 0, rows * spec_.n) : c_rows;
-    if (spec_.accumulate && spec_.c_dtype == DType::f16) convert(context, c_rows, c_panel);
+    const TensorView c_panel = rounds() ? at(panels.c, 0, rows * spec_.n) : c_rows;
+    if (spec_.accumulate && rounds()) convert(context, c_rows, c_panel);
     const OneDnnProduct& product = rows == panel_rows(spec_) ? *whole_ : *rest_;
     product.run(context.workspace.data() + panels.bytes, panels.a.raw(), panels.b.raw(),
                 c_panel.raw(), panels.bias.raw());
-    if (spec_.c_dtype == DType::f16) convert(context, c_panel, c_rows);
+    if (rounds()) convert(context, c_panel, c_rows);
   }
 
+  bool rounds() const { return spec_.c_dtype != DType::f32; }
+
   GemmSpec spec_;
+  bool converts_;
   std::optional<OneDnnProduct> whole_;
   std::optional<OneDnnProduct> rest_;
 };
 
-GemmPlan::GemmPlan(const Stream& /*stream*/, const GemmSpec& spec) : spec_(spec) {
+GemmPlan::GemmPlan(const Stream& stream, const GemmSpec& spec) : spec_(spec) {
   check_spec(spec);
-  backend_ = std::make_unique<Backend>(spec);
+  backend_ = std::make_unique<Backend>(stream, spec);
 }
 
 GemmPlan::~GemmPlan() = default;

@@ -25,10 +25,14 @@ struct GemmSpec {
   int64_t a_row() const { return a_stride != 0 ? a_stride : (transpose_a ? m : k); }
 };
 
+/// Whether products of `dtype` on `stream` run in f32 on converted operands: oneDNN 2.6 has no f16
+/// product, and on some processors its bf16 product is slower than the f32 one.
+bool runs_in_f32(const Stream& stream, DType dtype);
+
 /// A matrix product prepared once and run many times. Made on the thread that runs it, after
 /// set_num_threads. Sums are f32 and rounded once. Results do not depend on the number of threads,
-/// in bf16 and f16 as long as a transposed A has at most 1024 rows (reference/cpu.md 4). f16 runs
-/// as f32 on converted panels: oneDNN 2.6 has no f16 product.
+/// in bf16 as long as a transposed A has at most 1024 rows (reference/cpu.md 4). f16, and bf16
+/// where multiplies_bf16_fast() is false, run as f32 products of converted panels.
 class GemmPlan {
  public:
   GemmPlan(const Stream& stream, const GemmSpec& spec);

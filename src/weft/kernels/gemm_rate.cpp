@@ -77,7 +77,7 @@ struct GemmRate::Product {
 
 GemmRate::GemmRate(Stream& stream, DType dtype) : stream_(stream) {
   for (const Layer& layer : kLayers) {
-    products_.emplace_back(stream, layer, dtype == DType::f16 ? DType::f32 : dtype);
+    products_.emplace_back(stream, layer, runs_in_f32(stream, dtype) ? DType::f32 : dtype);
   }
 }
 

@@ -11,7 +11,8 @@ namespace weft::kernels {
 /// defines the rate that a training step is compared with.
 class GemmRate {
  public:
-  /// Takes the operands' memory, about 50 MB. f16 is measured as the f32 products that it runs as.
+  /// Takes the operands' memory, about 50 MB. A type that runs as f32 products of converted panels
+  /// is measured as f32.
   GemmRate(Stream& stream, DType dtype);
   ~GemmRate();
 

@@ -43,7 +43,8 @@ void check_fits(const MemoryPlan& plan, int64_t available_bytes) {
   if (plan.total() <= available_bytes) return;
   fail_with_hint(ErrorKind::device,
                  plan.activation_bytes > plan.total() / 2
-                     ? "a smaller --micro-batch-size or --seq-length"
+                     ? "--recompute-granularity full --recompute-method uniform "
+                       "--recompute-num-layers 1, or a smaller --micro-batch-size or --seq-length"
                      : "a smaller --hidden-size or --num-layers",
                  "the run needs {:.0f} MB, this machine has {:.0f} MB ({})",
                  megabytes(plan.total()), megabytes(available_bytes), memory_plan_line(plan));

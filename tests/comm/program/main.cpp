@@ -32,6 +32,7 @@ struct Options {
   uint64_t seed = 1;
   int count = 1;
   std::string pid_file;
+  bool without_shared_memory = false;
 };
 
 /// Prints one hash of all results of all ranks.
@@ -51,6 +52,12 @@ void random_programs(RankContext& context, const Options& options) {
 void mutated_program(RankContext& context, const Options& options) {
   const auto program = testing::random_program(options.seed, context.world_size);
   testing::run_program(context, program, testing::random_mutation(program, options.seed));
+}
+
+/// Prints whether the other ranks can read this one's link buffers.
+void link_memory(RankContext& context, const Options& /*options*/) {
+  const bool is_shared = &context.endpoint->link_memory(1) != &host_memory();
+  if (context.is_first()) fmt::print("{}\n", is_shared ? "shared" : "own");
 }
 
 /// Rounds of an all_reduce and a hand-over to the next rank.
@@ -127,6 +134,7 @@ int run(World& world, int ranks, const Options& options) {
       {"conformance", conformance},
       {"random", random_programs},
       {"mutated", mutated_program},
+      {"link-memory", link_memory},
       {"ring", ring},
       {"killed", killed},
       {"wrong-size", wrong_size},
@@ -135,6 +143,15 @@ int run(World& world, int ranks, const Options& options) {
       {"large", large}};
   world.run(ranks, [&](RankContext& context) { modes.at(options.mode)(context, options); });
   return 0;
+}
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// For tests that bound how long a failing rank takes, without its launcher.
+void print_times(int rank, double began) {
+  fmt::print(stderr, "rank {} began at {:.3f} and left at {:.3f}\n", rank, began, seconds_now());
 }
 
 }  // namespace
@@ -150,22 +167,30 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed);
   app.add_option("--count", options.count);
   app.add_option("--pid-file", options.pid_file);
+  app.add_flag("--no-shared-memory", options.without_shared_memory);
   CLI11_PARSE(app, argc, argv);
   ConsoleLogger logger;
+  int rank = 0;
+  double began = seconds_now();
   try {
     const WorldConfig config{.threads_per_rank = 1,
                              .timeout = std::chrono::duration<double>(options.timeout),
+                             .shares_memory = !options.without_shared_memory,
                              .faults = parse_faults(options.inject)};
     if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) {
       ThreadWorld world(logger, config);
       return run(world, options.ranks, options);
     }
     MpiWorld world(logger, config, options.max_message_bytes);
+    rank = world.rank();
+    began = seconds_now();
     return run(world, world.size(), options);
   } catch (const ReleasedError& error) {
+    print_times(rank, began);
     return exit_code(error.kind());
   } catch (const Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
+    print_times(rank, began);
     return exit_code(error.kind());
   }
 }
