@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/attention_loops.hpp"
 #include "weft/kernels/attention_scratch.hpp"
 #include "weft/kernels/checks.hpp"
@@ -95,6 +96,7 @@ size_t AttentionPlan::workspace_bytes() const {
 
 void AttentionPlan::forward(const Context& context, const Dropout& dropout, ConstTensorView qkv_SBQ,
                             TensorView out_SBO, TensorView lse_BNS) const {
+  const TimedKernel timed(context.stream, "attention forward");
   const int64_t tokens = spec_.sequence * spec_.microbatch;
   check_size("qkv_SBQ", qkv_SBQ, tokens * spec_.qkv_width(), spec_.dtype);
   check_size("out_SBO", out_SBO, tokens * spec_.out_width(), spec_.dtype);
@@ -110,6 +112,7 @@ void AttentionPlan::backward(const Context& context, const Dropout& dropout,
                              ConstTensorView dout_SBO, ConstTensorView qkv_SBQ,
                              ConstTensorView out_SBO, ConstTensorView lse_BNS,
                              TensorView dqkv_SBQ) const {
+  const TimedKernel timed(context.stream, "attention backward");
   const int64_t tokens = spec_.sequence * spec_.microbatch;
   check_size("dout_SBO", dout_SBO, tokens * spec_.out_width(), spec_.dtype);
   check_size("qkv_SBQ", qkv_SBQ, tokens * spec_.qkv_width(), spec_.dtype);
