@@ -10,6 +10,7 @@ void add_bench(CLI::App& app, Program& program) {
   add_bench_links(*bench, program);
   add_bench_train(*bench, program);
   add_bench_gemm(*bench, program);
+  add_bench_kernels(*bench, program);
 }
 
 }  // namespace weft::app

@@ -8,7 +8,7 @@
 
 namespace weft::app {
 
-/// The words after `weft bench train` or `weft bench gemm`: flags of the benchmark's own, and those
+/// The words after `weft bench train`, `gemm` or `kernels`: flags of the benchmark's own, and those
 /// of `weft pretrain`, which may leave out what only a real run needs.
 struct BenchWords {
   train::TrainConfig config;  ///< its vocabulary size is known

@@ -15,7 +15,7 @@ namespace weft::app {
 struct Program {
   bool json = false;   ///< --json: one JSON object on stdout
   bool quiet = false;  ///< --quiet: results and errors only
-  /// Words after `weft pretrain`, `weft config show`, `weft bench train` or `weft bench gemm`, which
+  /// Words after `weft pretrain`, `weft config show`, `weft bench train|gemm|kernels`, which
   /// the option table describes.
   std::vector<std::string> option_words;
   std::function<int(Logger&)> run;
@@ -35,10 +35,11 @@ void add_completion(CLI::App& app, Program& program);
 void add_bench(CLI::App& app, Program& program);
 void add_launch(CLI::App& app, Program& program);
 
-/// Declare `weft bench schedules`, `train` and `gemm` on the bench command.
+/// Declare `weft bench schedules`, `train`, `gemm` and `kernels` on the bench command.
 void add_bench_schedules(CLI::App& bench, Program& program);
 void add_bench_train(CLI::App& bench, Program& program);
 void add_bench_gemm(CLI::App& bench, Program& program);
+void add_bench_kernels(CLI::App& bench, Program& program);
 
 /// The names that a flag of `weft simulate` takes, separated by blanks, for completion.
 std::string names_of_simulate(std::string_view flag);

@@ -1,4 +1,4 @@
-// weft bench train and weft bench gemm on a model that takes a moment.
+// weft bench train, gemm and kernels on a model that takes a moment.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -72,6 +72,23 @@ TEST(BenchGemmCommand, MeasuresEveryProductOfTheModel) {
     }
   }
   EXPECT_THAT(weft("bench gemm --help").out, HasSubstr("weft bench gemm --model"));
+}
+
+TEST(BenchKernelsCommand, MeasuresEachKernelBesideItsLimit) {
+  const CommandResult result = weft("bench kernels" + kTiny +
+                                    "--swiglu --normalization RMSNorm "
+                                    "--position-embedding-type rope --bf16 --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::set<std::string> names;
+  const Json json = Json::parse(result.out);
+  for (const Json& kernel : json.at("kernels")) {
+    names.insert(kernel.at("name").get<std::string>());
+    EXPECT_GT(kernel.at("share"), 0.0) << kernel;
+  }
+  for (const char* name : {"RMS norm", "activation", "rotary positions", "cross entropy", "AdamW",
+                           "attention", "attention, gradient"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
 }
 
 }  // namespace
