@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "weft/train/argument_block.hpp"
+#include "weft/train/batch_rules.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
@@ -167,9 +168,12 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.sequence_length = values.integer("seq_length");
   config.micro_batch_size = values.integer("micro_batch_size");
   config.global_batch_size = values.integer("global_batch_size");
+  config.batch_ramp = batch_ramp(values);
   config.train_samples = values.maybe_integer("train_samples");
-  config.train_iters = config.train_samples ? *config.train_samples / config.global_batch_size
-                                            : values.integer("train_iters");
+  config.train_iters = config.train_samples
+                           ? config.batch_schedule().length(*config.train_samples).iterations
+                           : values.integer("train_iters");
+  config.iterations_to_skip = values.integers("iterations_to_skip");
   config.make_vocab_size_divisible_by = values.integer("make_vocab_size_divisible_by");
   config.dataloader_type = values.text("dataloader_type");
   config.data_sharding = values.flag("data_sharding");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -40,7 +41,12 @@ void print_datetime(Logger& logger, const std::string& what) {
 data::SplitSizes split_sizes(const TrainConfig& config) {
   const int64_t batch = config.global_batch_size;
   const int64_t evaluations = config.train_iters / config.eval_interval + 1;
-  return {.train = config.train_samples.value_or(config.train_iters * batch),
+  // A ramp's last iteration may need more than was asked for.
+  const int64_t train =
+      config.train_samples ? std::max(*config.train_samples,
+                                      config.batch_schedule().length(*config.train_samples).samples)
+                           : config.train_iters * batch;
+  return {.train = train,
           .valid = evaluations * config.eval_iters * batch,
           .test = config.eval_iters * batch};
 }
@@ -64,6 +70,9 @@ class Pretraining {
     print_datetime(logger_, "after megatron is initialized");
     logger_.result("building GPT model ...");
     logger_.result(parameter_count_line(0, 0, config_.model.num_parameters()));
+    if (config_.train_samples) {
+      logger_.result(fmt::format("setting training iterations to {}", config_.train_iters));
+    }
     // Workspace is planned for the threads that will use it.
     if (config_.threads_per_rank > 0) kernels::set_num_threads(config_.threads_per_rank);
     const MemoryPlan plan = plan_memory(config_);

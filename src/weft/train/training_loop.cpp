@@ -34,13 +34,19 @@ TrainingLoop::TrainingLoop(const TrainConfig& config, const data::Datasets& data
 
 bool TrainingLoop::train() {
   while (iteration() < config_.train_iters) {
+    save_before_larger_batch();
+    if (std::ranges::find(config_.iterations_to_skip, iteration()) !=
+        config_.iterations_to_skip.end()) {
+      trainer_.skip_iteration();
+      continue;
+    }
     const IterationResult result = trainer_.train_iteration();
     record_iteration(result);
     if (iteration() % config_.log_interval == 0) print_iteration(result);
     if (datasets_.valid && iteration() % config_.eval_interval == 0) {
       int64_t& consumed = trainer_.state().consumed_valid_samples;
       evaluate(*datasets_.valid, "valid", consumed, fmt::format("iteration {}", iteration()));
-      consumed += config_.eval_iters * config_.global_batch_size;
+      consumed += config_.eval_iters * config_.batch_schedule().full().run;
     }
     if (config_.save_interval && iteration() % *config_.save_interval == 0) save();
     if (should_exit()) {
@@ -52,6 +58,12 @@ bool TrainingLoop::train() {
   return true;
 }
 
+void TrainingLoop::save_before_larger_batch() {
+  const int64_t next = trainer_.next_batch().run;
+  if (batch_size_ != 0 && next != batch_size_) save();
+  batch_size_ = next;
+}
+
 void TrainingLoop::record_iteration(const IterationResult& result) {
   const double loss = result.loss.mean();
   interval_.seconds += result.seconds;
@@ -60,7 +72,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
   interval_.nan += result.step.skipped && !std::isfinite(loss) ? 1 : 0;
   if (!result.step.skipped) interval_.loss_sum += loss;
 
-  const double tokens = static_cast<double>(config_.global_batch_size * config_.sequence_length);
+  const double tokens = static_cast<double>(result.batch_size * config_.sequence_length);
   const double tokens_per_s = tokens / result.seconds;
   if (observers_.metrics != nullptr) {
     observers_.metrics->write(
@@ -93,16 +105,17 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
   report.iteration = iteration();
   report.train_iters = config_.train_iters;
   report.consumed_samples = trainer_.state().consumed_train_samples;
+  report.skipped_samples = trainer_.state().skipped_train_samples;
   report.iteration_ms = seconds * 1e3;
   report.learning_rate = result.learning_rate;
-  report.global_batch_size = config_.global_batch_size;
+  report.global_batch_size = result.batch_size;
   const int64_t advanced = interval_.iterations - interval_.skipped;
   if (advanced > 0) {
     report.losses = {{"lm loss", interval_.loss_sum / static_cast<double>(advanced)}};
   }
   if (config_.log_throughput) {
     report.throughput = flops_per_iteration(theoretical_model(config_), config_.sequence_length,
-                                            config_.global_batch_size) /
+                                            result.batch_size) /
                         (seconds * 1e12);
   }
   if (!result.step.skipped) {
@@ -159,7 +172,7 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
 }
 
 void TrainingLoop::evaluate_at_end() {
-  const int64_t samples = config_.eval_iters * config_.global_batch_size;
+  const int64_t samples = config_.eval_iters * config_.batch_schedule().full().run;
   const auto run = [&](const data::Dataset* dataset, const char* split, const char* set,
                        int64_t consumed_samples) {
     if (dataset == nullptr) return;

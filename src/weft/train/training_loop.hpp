@@ -52,6 +52,8 @@ class TrainingLoop {
     int64_t nan = 0;
   };
 
+  /// Saves before the batch grows: a ramp's sizes start at a checkpoint, as in Megatron.
+  void save_before_larger_batch();
   void record_iteration(const IterationResult& result);
   void print_iteration(const IterationResult& result);
   void print_first_report();
@@ -71,6 +73,7 @@ class TrainingLoop {
   observe::Timers timers_;
   bool first_report_printed_ = false;
   int64_t saved_iteration_ = 0;
+  int64_t batch_size_ = 0;  ///< of the last iteration; 0 before the first
 };
 
 }  // namespace weft::train
