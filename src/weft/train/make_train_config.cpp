@@ -181,6 +181,7 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
   config.skip_train = values.flag("skip_train");
   config.check_for_nan = values.flag("check_for_nan_in_loss_and_grad");
+  config.exit_signal_handler = values.flag("exit_signal_handler");
   config.exit_interval = values.maybe_integer("exit_interval");
   config.exit_duration_minutes = values.maybe_real("exit_duration_in_mins");
   config.dry_run = values.flag("dry_run");

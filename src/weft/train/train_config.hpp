@@ -44,6 +44,7 @@ struct TrainConfig {
   bool log_params_norm = false;
   bool check_for_nan = true;                    ///< off with --no-check-for-nan-in-loss-and-grad
   std::optional<int64_t> exit_interval;         ///< --exit-interval, iterations
+  bool exit_signal_handler = false;             ///< --exit-signal-handler
   std::optional<double> exit_duration_minutes;  ///< --exit-duration-in-mins
 
   std::string save;                      ///< --save, directory

@@ -9,6 +9,7 @@
 #include "weft/checkpoint/checkpoint.hpp"
 #include "weft/device/process_memory.hpp"
 #include "weft/train/console_lines.hpp"
+#include "weft/train/exit_signals.hpp"
 #include "weft/train/theoretical_inputs.hpp"
 
 namespace weft::train {
@@ -32,7 +33,7 @@ TrainingLoop::TrainingLoop(const TrainConfig& config, const data::Datasets& data
       process_start_(process_start),
       saved_iteration_(trainer.state().iteration) {}
 
-bool TrainingLoop::train() {
+TrainingEnd TrainingLoop::train() {
   while (iteration() < config_.train_iters) {
     save_before_larger_batch();
     if (std::ranges::find(config_.iterations_to_skip, iteration()) !=
@@ -49,13 +50,13 @@ bool TrainingLoop::train() {
       consumed += config_.eval_iters * config_.batch_schedule().full().run;
     }
     if (config_.save_interval && iteration() % *config_.save_interval == 0) save();
-    if (should_exit()) {
+    if (const auto reason = exit_reason()) {
       save();
-      return false;
+      return *reason;
     }
   }
   save();
-  return true;
+  return TrainingEnd::complete;
 }
 
 void TrainingLoop::save_before_larger_batch() {
@@ -171,7 +172,7 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
   }
 }
 
-void TrainingLoop::evaluate_at_end() {
+TrainingEnd TrainingLoop::evaluate_at_end() {
   const int64_t samples = config_.eval_iters * config_.batch_schedule().full().run;
   const auto run = [&](const data::Dataset* dataset, const char* split, const char* set,
                        int64_t consumed_samples) {
@@ -182,7 +183,9 @@ void TrainingLoop::evaluate_at_end() {
   };
   const int64_t valid_start = config_.skip_train ? 0 : trainer_.state().consumed_valid_samples;
   run(datasets_.valid.get(), "valid", "validation", valid_start);
+  if (signalled()) return TrainingEnd::signal;
   run(datasets_.test.get(), "test", "test", 0);
+  return TrainingEnd::complete;
 }
 
 void TrainingLoop::save() {
@@ -197,21 +200,30 @@ void TrainingLoop::save() {
   print(saved_line(iteration(), config_.save, {}));
 }
 
-bool TrainingLoop::should_exit() {
+bool TrainingLoop::signalled() {
+  if (!config_.exit_signal_handler || !ExitSignals::received()) return false;
+  print(datetime_line(
+      fmt::format("exiting program after receiving {}.", signal_name(*ExitSignals::received())),
+      now_text()));
+  return true;
+}
+
+std::optional<TrainingEnd> TrainingLoop::exit_reason() {
+  if (signalled()) return TrainingEnd::signal;
   if (config_.exit_duration_minutes) {
     const double minutes = std::chrono::duration<double, std::ratio<60>>(
                                std::chrono::steady_clock::now() - process_start_)
                                .count();
     if (minutes > *config_.exit_duration_minutes) {
       print(datetime_line(fmt::format("exiting program after {} minutes", minutes), now_text()));
-      return true;
+      return TrainingEnd::condition;
     }
   }
   if (config_.exit_interval && iteration() % *config_.exit_interval == 0) {
     print(datetime_line(fmt::format("exiting program at iteration {}", iteration()), now_text()));
-    return true;
+    return TrainingEnd::condition;
   }
-  return false;
+  return std::nullopt;
 }
 
 void TrainingLoop::print(const std::string& line) {
