@@ -240,6 +240,22 @@ std::vector<OptionEffect> loop_effects() {
        [](Config c) { return text(c.micro_batch_size); }, "4"},
       {"BatchSizes", "global_batch_size", "--global-batch-size 8",
        [](Config c) { return text(c.global_batch_size); }, "8"},
+      {"BatchRamp", "rampup_batch_size",
+       "--train-iters None --train-samples 80 --rampup-batch-size 2 2 40",
+       [](Config c) {
+         return fmt::format("{} {} {}", c.train_iters, c.batch_schedule().at(0).run,
+                            c.batch_schedule().at(41).run);
+       },
+       "30 2 4"},
+      {"BatchRamp", "decrease_batch_size_if_needed",
+       "--global-batch-size 7 --decrease-batch-size-if-needed",
+       [](Config c) { return text(c.batch_schedule().full().run); }, "6"},
+      {"TrainingLength", "iterations_to_skip", "--iterations-to-skip 3 5",
+       [](Config c) {
+         return text(c.iterations_to_skip.size()) +
+                text(c.iterations_to_skip.empty() ? 0 : c.iterations_to_skip.back());
+       },
+       "25"},
       {"TrainingLength", "train_iters", "--train-iters 11",
        [](Config c) { return text(c.train_iters); }, "11"},
       {"TrainingLength", "exit_interval", "--exit-interval 5",

@@ -56,6 +56,10 @@ TrainState read_state(const fs::path& path) {
   TrainState state;
   state.iteration = integer_at<int64_t>(object, "iteration", path);
   state.consumed_train_samples = integer_at<int64_t>(object, "consumed_train_samples", path);
+  // Checkpoints of before samples could be passed over do not count them.
+  if (object.contains("skipped_train_samples")) {
+    state.skipped_train_samples = integer_at<int64_t>(object, "skipped_train_samples", path);
+  }
   state.consumed_valid_samples = integer_at<int64_t>(object, "consumed_valid_samples", path);
   state.schedule_samples = integer_at<int64_t>(object, "schedule_samples", path);
   state.optimizer_steps = integer_at<int64_t>(object, "optimizer_steps", path);
@@ -104,6 +108,7 @@ void write_state(const fs::path& directory, const TrainState& state) {
   const ordered_json object = {{"format_version", kFormatVersion},
                                {"iteration", state.iteration},
                                {"consumed_train_samples", state.consumed_train_samples},
+                               {"skipped_train_samples", state.skipped_train_samples},
                                {"consumed_valid_samples", state.consumed_valid_samples},
                                {"schedule_samples", state.schedule_samples},
                                {"optimizer_steps", state.optimizer_steps},

@@ -13,6 +13,7 @@ namespace weft::checkpoint {
 struct TrainState {
   int64_t iteration = 0;               ///< iterations done, skipped ones included
   int64_t consumed_train_samples = 0;  ///< samples drawn from the training data
+  int64_t skipped_train_samples = 0;   ///< samples passed over, by flag or to round a batch down
   int64_t consumed_valid_samples = 0;  ///< samples drawn from the validation data
   int64_t schedule_samples = 0;  ///< samples of successful iterations: learning_rate's argument
   int64_t optimizer_steps = 0;   ///< successful steps; save_model takes them from its optimizer

@@ -12,28 +12,41 @@ using schedule::TaskKind;
 
 Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches,
                    MemoryResource& memory)
-    : chunk_(&chunk), schedule_(std::move(schedule)), num_microbatches_(num_microbatches) {
-  const schedule::PipelineSchedule order{{}, num_microbatches, {schedule_}};
-  schedule::validate(order);
-  check(!schedule::splits_backward(schedule_) || chunk.mode() == model::BackwardMode::split,
-        ErrorKind::internal, "the schedule splits backward, the model chunk does not");
-  // Microbatches start and finish in order, so as many slots as are held at once suffice and a
-  // microbatch's slot follows from its number.
-  const auto num_slots = static_cast<size_t>(schedule::peak_charge(order).front());
+    : chunk_(&chunk) {
+  const size_t num_slots = adopt(std::move(schedule), num_microbatches);
   memory_ = Buffer(num_slots * chunk.slot_bytes(), memory);
   Arena arena(memory_.data(), memory_.size_bytes());
   for (size_t i = 0; i < num_slots; ++i) slots_.push_back(chunk.make_slot(arena));
 }
 
+void Executor::set_schedule(schedule::Schedule schedule, int64_t num_microbatches) {
+  const size_t num_slots = adopt(std::move(schedule), num_microbatches);
+  check(num_slots <= slots_.size(), ErrorKind::internal,
+        "the schedule holds {} microbatches at once, the executor has {} slots", num_slots,
+        slots_.size());
+}
+
+// Makes `schedule` that of the next steps and returns how many slots it needs. Microbatches start
+// and finish in order, so as many slots as are held at once suffice and a microbatch's slot follows
+// from its number.
+size_t Executor::adopt(schedule::Schedule schedule, int64_t num_microbatches) {
+  const schedule::PipelineSchedule order{{}, num_microbatches, {schedule}};
+  schedule::validate(order);
+  check(!schedule::splits_backward(schedule) || chunk_->mode() == model::BackwardMode::split,
+        ErrorKind::internal, "the schedule splits backward, the model chunk does not");
+  schedule_ = std::move(schedule);
+  losses_.resize(static_cast<size_t>(num_microbatches));
+  return static_cast<size_t>(schedule::peak_charge(order).front());
+}
+
 model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale) {
-  const double microbatch_scale = loss_scale / static_cast<double>(num_microbatches_);
-  std::vector<model::LossSum> losses(static_cast<size_t>(num_microbatches_));
+  const double microbatch_scale = loss_scale / static_cast<double>(num_microbatches());
   chunk_->zero_gradients();
   for (const Task& task : schedule_) {
     model::ActivationSlot& slot = slot_of(task.microbatch);
     switch (task.kind) {
       case TaskKind::forward:
-        losses[static_cast<size_t>(task.microbatch)] =
+        losses_[static_cast<size_t>(task.microbatch)] =
             chunk_->forward(slot, source.microbatch(task.microbatch), microbatch_scale);
         break;
       case TaskKind::backward_input:
@@ -49,7 +62,7 @@ model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale) {
   }
   chunk_->finalize_gradients();
   model::LossSum total;
-  for (const model::LossSum& loss : losses) total += loss;
+  for (const model::LossSum& loss : losses_) total += loss;
   return total;
 }
 

@@ -25,6 +25,13 @@ class Executor {
   Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches,
            MemoryResource& memory = host_memory());
 
+  /// Takes another schedule from the next step on, for a batch of another size. Throws as the
+  /// constructor does, and Error{internal} when it holds more microbatches at once than the
+  /// executor has slots for.
+  void set_schedule(schedule::Schedule schedule, int64_t num_microbatches);
+  /// Microbatches of a step.
+  int64_t num_microbatches() const { return static_cast<int64_t>(losses_.size()); }
+
   /// One step: zeroes the gradients, runs every task, joins the gradients. The gradient is that of
   /// loss_scale * mean over microbatches of the mean token loss. Returns the loss over all tokens.
   model::LossSum run_step(MicrobatchSource& source, double loss_scale);
@@ -36,13 +43,14 @@ class Executor {
   size_t activation_bytes() const { return memory_.size_bytes(); }
 
  private:
+  size_t adopt(schedule::Schedule schedule, int64_t num_microbatches);
   model::ActivationSlot& slot_of(int64_t microbatch) {
     return slots_[static_cast<size_t>(microbatch) % slots_.size()];
   }
 
   model::ModelChunk* chunk_;
   schedule::Schedule schedule_;
-  int64_t num_microbatches_;
+  std::vector<model::LossSum> losses_;  ///< of the step's microbatches
   Buffer memory_;
   std::vector<model::ActivationSlot> slots_;  ///< microbatch m uses slot m mod size
 };

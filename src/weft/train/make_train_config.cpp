@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "weft/train/argument_block.hpp"
+#include "weft/train/batch_rules.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
@@ -167,9 +168,12 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.sequence_length = values.integer("seq_length");
   config.micro_batch_size = values.integer("micro_batch_size");
   config.global_batch_size = values.integer("global_batch_size");
+  config.batch_ramp = batch_ramp(values);
   config.train_samples = values.maybe_integer("train_samples");
-  config.train_iters = config.train_samples ? *config.train_samples / config.global_batch_size
-                                            : values.integer("train_iters");
+  config.train_iters = config.train_samples
+                           ? config.batch_schedule().length(*config.train_samples).iterations
+                           : values.integer("train_iters");
+  config.iterations_to_skip = values.integers("iterations_to_skip");
   config.make_vocab_size_divisible_by = values.integer("make_vocab_size_divisible_by");
   config.dataloader_type = values.text("dataloader_type");
   config.data_sharding = values.flag("data_sharding");
@@ -177,6 +181,7 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
   config.skip_train = values.flag("skip_train");
   config.check_for_nan = values.flag("check_for_nan_in_loss_and_grad");
+  config.exit_signal_handler = values.flag("exit_signal_handler");
   config.exit_interval = values.maybe_integer("exit_interval");
   config.exit_duration_minutes = values.maybe_real("exit_duration_in_mins");
   config.dry_run = values.flag("dry_run");

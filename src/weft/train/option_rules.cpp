@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "weft/train/batch_rules.hpp"
 #include "weft/train/model_rules.hpp"
 #include "weft/train/option_table.hpp"
 #include "weft/train/parallel_rules.hpp"
@@ -163,14 +164,7 @@ void Rules::ranks() {
 void Rules::batches() {
   const bool micro = required("micro_batch_size", 1);
   if (values_.is_none("global_batch_size") || !micro) return;
-  if (!integer_between("global_batch_size", 1, kLargest)) return;
-  const int64_t global = values_.integer("global_batch_size");
-  const int64_t size = values_.integer("micro_batch_size");
-  require(global % size == 0,
-          fmt::format("global batch size ({}) is not divisible by micro batch size ({}) times data "
-                      "parallel size (1)",
-                      global, size),
-          "another --global-batch-size");
+  if (integer_between("global_batch_size", 1, kLargest)) append(check_batches(values_));
 }
 
 void Rules::length() {
@@ -194,6 +188,9 @@ void Rules::iteration_based() {
           "--lr-decay-iters");
   require(values_.integer("lr_warmup_samples") == 0,
           "expected iteration-based learning rate warmup", "--lr-warmup-iters");
+  require(values_.is_none("rampup_batch_size"),
+          "expected no batch-size rampup for iteration-based training",
+          "--train-samples instead of --train-iters");
   require(values_.is_none("lr_wsd_decay_samples"),
           "expected iteration-based learning rate decay (got --lr-wsd-decay-samples)",
           "--lr-wsd-decay-iters");

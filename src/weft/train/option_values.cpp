@@ -88,6 +88,11 @@ std::vector<std::string> OptionValues::words(std::string_view name) const {
   return expect_type<std::vector<std::string>>(name, at(name));
 }
 
+std::vector<int64_t> OptionValues::integers(std::string_view name) const {
+  if (is_none(name)) return {};
+  return expect_type<std::vector<int64_t>>(name, at(name));
+}
+
 std::optional<int64_t> OptionValues::maybe_integer(std::string_view name) const {
   if (is_none(name)) return std::nullopt;
   return integer(name);

@@ -35,6 +35,7 @@ class OptionValues {
   double real(std::string_view name) const;
   std::string text(std::string_view name) const;                ///< None is an empty text
   std::vector<std::string> words(std::string_view name) const;  ///< None is an empty list
+  std::vector<int64_t> integers(std::string_view name) const;   ///< None is an empty list
   std::optional<int64_t> maybe_integer(std::string_view name) const;
   std::optional<double> maybe_real(std::string_view name) const;
 

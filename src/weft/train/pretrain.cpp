@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "weft/kernels/context.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/console_lines.hpp"
+#include "weft/train/exit_signals.hpp"
 #include "weft/train/memory_plan.hpp"
 #include "weft/train/theoretical_inputs.hpp"
 #include "weft/train/trainer.hpp"
@@ -27,6 +29,8 @@ namespace weft::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int kExitOfSignals = 128;  // a shell adds the number of the signal
 
 void print(Logger& logger, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) logger.result(line);
@@ -40,7 +44,12 @@ void print_datetime(Logger& logger, const std::string& what) {
 data::SplitSizes split_sizes(const TrainConfig& config) {
   const int64_t batch = config.global_batch_size;
   const int64_t evaluations = config.train_iters / config.eval_interval + 1;
-  return {.train = config.train_samples.value_or(config.train_iters * batch),
+  // A ramp's last iteration may need more than was asked for.
+  const int64_t train =
+      config.train_samples ? std::max(*config.train_samples,
+                                      config.batch_schedule().length(*config.train_samples).samples)
+                           : config.train_iters * batch;
+  return {.train = train,
           .valid = evaluations * config.eval_iters * batch,
           .test = config.eval_iters * batch};
 }
@@ -64,6 +73,9 @@ class Pretraining {
     print_datetime(logger_, "after megatron is initialized");
     logger_.result("building GPT model ...");
     logger_.result(parameter_count_line(0, 0, config_.model.num_parameters()));
+    if (config_.train_samples) {
+      logger_.result(fmt::format("setting training iterations to {}", config_.train_iters));
+    }
     // Workspace is planned for the threads that will use it.
     if (config_.threads_per_rank > 0) kernels::set_num_threads(config_.threads_per_rank);
     const MemoryPlan plan = plan_memory(config_);
@@ -81,10 +93,17 @@ class Pretraining {
     logger_.result("done with setup: nothing is trained (--dry-run)");
   }
 
-  void run() {
+  /// Returns the exit code.
+  int run() {
+    std::optional<ExitSignals> signals;
+    if (config_.exit_signal_handler) signals.emplace();
     build_data();  // before the model: a missing file is found before memory is taken
     comm::ThreadWorld world(logger_, config_.threads_per_rank);
-    world.run(1, [this](comm::RankContext& rank) { run_rank(rank); });
+    TrainingEnd end = TrainingEnd::complete;
+    world.run(1, [&](comm::RankContext& rank) { end = run_rank(rank); });
+    if (end != TrainingEnd::signal) return 0;
+    // Without --save there is nothing to start again from: the shell's code for that signal.
+    return config_.save.empty() ? kExitOfSignals + *ExitSignals::received() : kExitRequeue;
   }
 
  private:
@@ -102,7 +121,7 @@ class Pretraining {
     print(logger_, dataset_lines(sizes.train, sizes.valid, sizes.test));
   }
 
-  void run_rank(const comm::RankContext& rank) {
+  TrainingEnd run_rank(const comm::RankContext& rank) {
     timers_.start(observe::timer_name::kModelAndOptimizerSetup);
     Trainer trainer(config_, datasets_, rank);
     const ModelRecord record{.model = config_.model,
@@ -129,7 +148,7 @@ class Pretraining {
                        .metrics = metrics ? &*metrics : nullptr,
                        .progress = progress ? &*progress : nullptr},
                       start_);
-    train(loop);
+    return train(loop);
   }
 
   void load(Trainer& trainer, const ModelRecord& record) {
@@ -149,18 +168,17 @@ class Pretraining {
                     config_.load, state->iteration));
   }
 
-  void train(TrainingLoop& loop) {
+  TrainingEnd train(TrainingLoop& loop) {
     if (config_.skip_train) {
       logger_.result("skipping training (--skip-train is on) ...");
-      loop.evaluate_at_end();
-      return;
+      return loop.evaluate_at_end();
     }
     logger_.result("training ...");
     print_datetime(logger_, "before the start of training step");
-    const bool complete = loop.train();
-    if (!complete) return;
+    const TrainingEnd end = loop.train();
+    if (end != TrainingEnd::complete) return end;
     print_datetime(logger_, "after training is done");
-    loop.evaluate_at_end();
+    return loop.evaluate_at_end();
   }
 
   void print_setup_times() {
@@ -191,11 +209,8 @@ int pretrain(const TrainConfig& config, const ResolvedOptions& options,
              const observe::ProgressOptions* progress, Logger& logger) {
   Pretraining pretraining(config, progress, logger);
   pretraining.start_up(options);
-  if (config.dry_run) {
-    pretraining.dry_run();
-  } else {
-    pretraining.run();
-  }
+  if (!config.dry_run) return pretraining.run();
+  pretraining.dry_run();
   return 0;
 }
 

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "weft/data/data_config.hpp"
 #include "weft/data/sampler.hpp"
 #include "weft/model/model_config.hpp"
 #include "weft/optim/optimizer_config.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
+#include "weft/train/batch_schedule.hpp"
 
 namespace weft::train {
 
@@ -21,11 +23,13 @@ struct TrainConfig {
   optim::OptimizerConfig optimizer;
   optim::ScheduleConfig schedule;
 
-  int64_t sequence_length = 0;           ///< --seq-length
-  int64_t micro_batch_size = 0;          ///< --micro-batch-size
-  int64_t global_batch_size = 0;         ///< --global-batch-size
-  int64_t train_iters = 0;               ///< --train-iters, or derived from --train-samples
-  std::optional<int64_t> train_samples;  ///< --train-samples
+  int64_t sequence_length = 0;              ///< --seq-length
+  int64_t micro_batch_size = 0;             ///< --micro-batch-size
+  int64_t global_batch_size = 0;            ///< --global-batch-size
+  std::optional<BatchRamp> batch_ramp;      ///< --rampup-batch-size
+  int64_t train_iters = 0;                  ///< --train-iters, or derived from --train-samples
+  std::optional<int64_t> train_samples;     ///< --train-samples
+  std::vector<int64_t> iterations_to_skip;  ///< --iterations-to-skip, from 0
   int64_t make_vocab_size_divisible_by = 128;
   std::string dataloader_type = "single";  ///< --dataloader-type
   bool data_sharding = true;
@@ -40,6 +44,7 @@ struct TrainConfig {
   bool log_params_norm = false;
   bool check_for_nan = true;                    ///< off with --no-check-for-nan-in-loss-and-grad
   std::optional<int64_t> exit_interval;         ///< --exit-interval, iterations
+  bool exit_signal_handler = false;             ///< --exit-signal-handler
   std::optional<double> exit_duration_minutes;  ///< --exit-duration-in-mins
 
   std::string save;                      ///< --save, directory
@@ -47,6 +52,11 @@ struct TrainConfig {
   std::optional<int64_t> save_interval;  ///< --save-interval, iterations
   std::string metrics_file;              ///< --metrics-file
   bool dry_run = false;                  ///< --dry-run
+
+  /// How many samples each iteration takes.
+  BatchSchedule batch_schedule() const {
+    return BatchSchedule(global_batch_size, micro_batch_size, batch_ramp);
+  }
 };
 
 }  // namespace weft::train

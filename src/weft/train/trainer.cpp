@@ -27,7 +27,7 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
     : config_(config),
       rank_(rank.rank),
       shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
-      num_microbatches_(config.global_batch_size / config.micro_batch_size),
+      batches_(config.batch_schedule()),
       memory_(static_cast<size_t>(plan_memory(config).total())),
       parameters_(initial_parameters(config, memory_)),
       chunk_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
@@ -35,7 +35,8 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
               .attention = config.model.attention_dropout,
               .seed = config.seed},
              memory_),
-      executor_(chunk_, schedule::accumulate(num_microbatches_), num_microbatches_, memory_),
+      executor_(chunk_, schedule::accumulate(num_microbatches(batches_.at(0))),
+                num_microbatches(batches_.at(0)), memory_),
       optimizer_(config.optimizer, parameters_, memory_) {
   check(memory_.used_bytes() == memory_.size_bytes(), ErrorKind::internal,
         "the memory plan of {} bytes holds {}", memory_.size_bytes(), memory_.used_bytes());
@@ -46,20 +47,36 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
 
 IterationResult Trainer::train_iteration() {
   const auto start = std::chrono::steady_clock::now();
+  const BatchSize batch = next_batch();
+  if (const int64_t count = num_microbatches(batch); count != executor_.num_microbatches()) {
+    executor_.set_schedule(schedule::accumulate(count), count);
+  }
   train_source_->start_iteration(state_.consumed_train_samples);
 
   IterationResult result;
+  result.batch_size = batch.run;
   result.loss = executor_.run_step(*train_source_, optimizer_.loss_scale());
   result.step = optimizer_.step({stream_, {}}, learning_rate(),
                                 optim::weight_decay(config_.schedule, state_.schedule_samples));
   check_finite(result);
 
-  ++state_.iteration;
-  state_.consumed_train_samples += config_.global_batch_size;
-  if (!result.step.skipped) state_.schedule_samples += config_.global_batch_size;
+  count_samples(batch);
+  if (!result.step.skipped) state_.schedule_samples += batch.run;
   result.learning_rate = learning_rate();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
+}
+
+void Trainer::skip_iteration() {
+  const BatchSize batch = next_batch();
+  count_samples(batch);
+  state_.skipped_train_samples += batch.run;
+}
+
+void Trainer::count_samples(const BatchSize& batch) {
+  ++state_.iteration;
+  state_.consumed_train_samples += batch.run;
+  state_.skipped_train_samples += batch.asked - batch.run;
 }
 
 void Trainer::check_finite(const IterationResult& result) const {
@@ -81,10 +98,11 @@ void Trainer::check_finite(const IterationResult& result) const {
 
 model::LossSum Trainer::evaluate(const data::Dataset& dataset, int64_t consumed_samples) {
   BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model.vocab_size);
+  const BatchSize batch = batches_.full();
   model::LossSum total;
   for (int64_t i = 0; i < config_.eval_iters; ++i) {
-    source.start_iteration(consumed_samples + i * config_.global_batch_size);
-    total += executor_.evaluate(source, num_microbatches_);
+    source.start_iteration(consumed_samples + i * batch.run);
+    total += executor_.evaluate(source, num_microbatches(batch));
   }
   return total;
 }

@@ -22,6 +22,7 @@ struct IterationResult {
   optim::StepResult step;
   double learning_rate = 0.0;  ///< after the iteration, as Megatron prints it
   double seconds = 0.0;
+  int64_t batch_size = 0;  ///< samples of the iteration
 };
 
 /// One rank's training state and the two things done with it: an iteration and an evaluation.
@@ -35,6 +36,12 @@ class Trainer {
   /// Runs one iteration: all microbatches, the optimizer, the counters. Throws Error{numeric} when
   /// the loss or the gradient norm is not finite and config.check_for_nan is on.
   IterationResult train_iteration();
+
+  /// Passes over an iteration: its samples count as consumed, nothing is computed.
+  void skip_iteration();
+
+  /// Batch of the next iteration.
+  BatchSize next_batch() const { return batches_.at(state_.consumed_train_samples); }
 
   /// Loss over `config.eval_iters` batches of `dataset` that start at `consumed_samples`.
   model::LossSum evaluate(const data::Dataset& dataset, int64_t consumed_samples);
@@ -52,14 +59,18 @@ class Trainer {
   size_t planned_bytes() const { return memory_.size_bytes(); }
 
  private:
+  int64_t num_microbatches(const BatchSize& batch) const {
+    return batch.run / config_.micro_batch_size;
+  }
   void check_finite(const IterationResult& result) const;
+  void count_samples(const BatchSize& batch);
   data::SamplerConfig sampler_config(int64_t total_samples) const;
   double learning_rate() const;
 
   TrainConfig config_;
   int rank_;
   model::MicrobatchShape shape_;
-  int64_t num_microbatches_;
+  BatchSchedule batches_;
   std::optional<BatchSource> train_source_;  ///< empty without training data
   mutable Stream stream_;
   PlannedMemory memory_;

@@ -9,6 +9,7 @@
 #include "weft/checkpoint/checkpoint.hpp"
 #include "weft/device/process_memory.hpp"
 #include "weft/train/console_lines.hpp"
+#include "weft/train/exit_signals.hpp"
 #include "weft/train/theoretical_inputs.hpp"
 
 namespace weft::train {
@@ -32,24 +33,36 @@ TrainingLoop::TrainingLoop(const TrainConfig& config, const data::Datasets& data
       process_start_(process_start),
       saved_iteration_(trainer.state().iteration) {}
 
-bool TrainingLoop::train() {
+TrainingEnd TrainingLoop::train() {
   while (iteration() < config_.train_iters) {
+    save_before_larger_batch();
+    if (std::ranges::find(config_.iterations_to_skip, iteration()) !=
+        config_.iterations_to_skip.end()) {
+      trainer_.skip_iteration();
+      continue;
+    }
     const IterationResult result = trainer_.train_iteration();
     record_iteration(result);
     if (iteration() % config_.log_interval == 0) print_iteration(result);
     if (datasets_.valid && iteration() % config_.eval_interval == 0) {
       int64_t& consumed = trainer_.state().consumed_valid_samples;
       evaluate(*datasets_.valid, "valid", consumed, fmt::format("iteration {}", iteration()));
-      consumed += config_.eval_iters * config_.global_batch_size;
+      consumed += config_.eval_iters * config_.batch_schedule().full().run;
     }
     if (config_.save_interval && iteration() % *config_.save_interval == 0) save();
-    if (should_exit()) {
+    if (const auto reason = exit_reason()) {
       save();
-      return false;
+      return *reason;
     }
   }
   save();
-  return true;
+  return TrainingEnd::complete;
+}
+
+void TrainingLoop::save_before_larger_batch() {
+  const int64_t next = trainer_.next_batch().run;
+  if (batch_size_ != 0 && next != batch_size_) save();
+  batch_size_ = next;
 }
 
 void TrainingLoop::record_iteration(const IterationResult& result) {
@@ -60,7 +73,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
   interval_.nan += result.step.skipped && !std::isfinite(loss) ? 1 : 0;
   if (!result.step.skipped) interval_.loss_sum += loss;
 
-  const double tokens = static_cast<double>(config_.global_batch_size * config_.sequence_length);
+  const double tokens = static_cast<double>(result.batch_size * config_.sequence_length);
   const double tokens_per_s = tokens / result.seconds;
   if (observers_.metrics != nullptr) {
     observers_.metrics->write(
@@ -93,16 +106,17 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
   report.iteration = iteration();
   report.train_iters = config_.train_iters;
   report.consumed_samples = trainer_.state().consumed_train_samples;
+  report.skipped_samples = trainer_.state().skipped_train_samples;
   report.iteration_ms = seconds * 1e3;
   report.learning_rate = result.learning_rate;
-  report.global_batch_size = config_.global_batch_size;
+  report.global_batch_size = result.batch_size;
   const int64_t advanced = interval_.iterations - interval_.skipped;
   if (advanced > 0) {
     report.losses = {{"lm loss", interval_.loss_sum / static_cast<double>(advanced)}};
   }
   if (config_.log_throughput) {
     report.throughput = flops_per_iteration(theoretical_model(config_), config_.sequence_length,
-                                            config_.global_batch_size) /
+                                            result.batch_size) /
                         (seconds * 1e12);
   }
   if (!result.step.skipped) {
@@ -158,8 +172,8 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
   }
 }
 
-void TrainingLoop::evaluate_at_end() {
-  const int64_t samples = config_.eval_iters * config_.global_batch_size;
+TrainingEnd TrainingLoop::evaluate_at_end() {
+  const int64_t samples = config_.eval_iters * config_.batch_schedule().full().run;
   const auto run = [&](const data::Dataset* dataset, const char* split, const char* set,
                        int64_t consumed_samples) {
     if (dataset == nullptr) return;
@@ -169,7 +183,9 @@ void TrainingLoop::evaluate_at_end() {
   };
   const int64_t valid_start = config_.skip_train ? 0 : trainer_.state().consumed_valid_samples;
   run(datasets_.valid.get(), "valid", "validation", valid_start);
+  if (signalled()) return TrainingEnd::signal;
   run(datasets_.test.get(), "test", "test", 0);
+  return TrainingEnd::complete;
 }
 
 void TrainingLoop::save() {
@@ -184,21 +200,30 @@ void TrainingLoop::save() {
   print(saved_line(iteration(), config_.save, {}));
 }
 
-bool TrainingLoop::should_exit() {
+bool TrainingLoop::signalled() {
+  if (!config_.exit_signal_handler || !ExitSignals::received()) return false;
+  print(datetime_line(
+      fmt::format("exiting program after receiving {}.", signal_name(*ExitSignals::received())),
+      now_text()));
+  return true;
+}
+
+std::optional<TrainingEnd> TrainingLoop::exit_reason() {
+  if (signalled()) return TrainingEnd::signal;
   if (config_.exit_duration_minutes) {
     const double minutes = std::chrono::duration<double, std::ratio<60>>(
                                std::chrono::steady_clock::now() - process_start_)
                                .count();
     if (minutes > *config_.exit_duration_minutes) {
       print(datetime_line(fmt::format("exiting program after {} minutes", minutes), now_text()));
-      return true;
+      return TrainingEnd::condition;
     }
   }
   if (config_.exit_interval && iteration() % *config_.exit_interval == 0) {
     print(datetime_line(fmt::format("exiting program at iteration {}", iteration()), now_text()));
-    return true;
+    return TrainingEnd::condition;
   }
-  return false;
+  return std::nullopt;
 }
 
 void TrainingLoop::print(const std::string& line) {

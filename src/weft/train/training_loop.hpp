@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,13 @@ struct TrainingObservers {
   observe::ProgressLine* progress = nullptr;
 };
 
+/// Why training ended.
+enum class TrainingEnd {
+  complete,   ///< all iterations are done; the final evaluation follows
+  condition,  ///< --exit-interval or --exit-duration-in-mins
+  signal,     ///< --exit-signal-handler
+};
+
 /// Iterations, evaluations, saving and console lines of a run, in Megatron's order (reference/
 /// megatron.md 8.3, 8.4, 9.2).
 class TrainingLoop {
@@ -34,11 +42,11 @@ class TrainingLoop {
                Trainer& trainer, TrainingObservers observers,
                std::chrono::steady_clock::time_point process_start);
 
-  /// Trains until --train-iters or an exit condition. Returns whether training ran to its end, so
-  /// that the final evaluation follows.
-  bool train();
-  /// The evaluations after training, on validation and test data.
-  void evaluate_at_end();
+  /// Trains until --train-iters, an exit condition or a signal; the state is saved.
+  TrainingEnd train();
+  /// The evaluations after training, on validation and test data. A signal ends them after the
+  /// first one.
+  TrainingEnd evaluate_at_end();
   /// Saves unless this iteration is saved already.
   void save();
 
@@ -52,12 +60,16 @@ class TrainingLoop {
     int64_t nan = 0;
   };
 
+  /// Saves before the batch grows: a ramp's sizes start at a checkpoint, as in Megatron.
+  void save_before_larger_batch();
   void record_iteration(const IterationResult& result);
   void print_iteration(const IterationResult& result);
   void print_first_report();
   void evaluate(const data::Dataset& dataset, const std::string& split, int64_t consumed_samples,
                 const std::string& prefix);
-  bool should_exit();
+  /// Nothing while training goes on. Prints why it does not.
+  std::optional<TrainingEnd> exit_reason();
+  bool signalled();
   void print(const std::string& line);
   int64_t iteration() const { return trainer_.state().iteration; }
 
@@ -71,6 +83,7 @@ class TrainingLoop {
   observe::Timers timers_;
   bool first_report_printed_ = false;
   int64_t saved_iteration_ = 0;
+  int64_t batch_size_ = 0;  ///< of the last iteration; 0 before the first
 };
 
 }  // namespace weft::train
