@@ -30,7 +30,10 @@ void turn_neighbours(int64_t frequencies, const float* cos, const float* sin, fl
     float* y = writer.block(begin);
     const float* c = cos + begin / 2;
     const float* s = sin + begin / 2;
+// Both may be the same memory: a pair is read before it is written.
+#ifndef __SANITIZE_ADDRESS__  // which turns the loop into one that the annotation does not fit
 #pragma GCC ivdep
+#endif
     for (int64_t f = 0; f < count / 2; ++f) {
       const RotaryPair pair{x[2 * f], x[2 * f + 1]};
       const RotaryPair result = pair.turned(c[f], direction * s[f]);
