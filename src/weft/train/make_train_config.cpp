@@ -196,6 +196,17 @@ void set_output(const OptionValues& values, TrainConfig& config) {
   config.metrics_file = values.text("metrics_file");
   config.save = values.text("save");
   config.load = values.text("load");
+  config.no_save_optim = !values.is_none("no_save_optim");
+  config.ckpt_step = values.maybe_integer("ckpt_step");
+  config.pretrained_checkpoint = values.text("pretrained_checkpoint");
+  config.finetune = values.flag("finetune");
+  config.no_load_optim = !values.is_none("no_load_optim");
+  config.exit_on_missing_checkpoint = values.flag("exit_on_missing_checkpoint");
+  if (values.flag("override_opt_param_scheduler")) {
+    config.schedule_source = ScheduleSource::flags;
+  } else if (values.flag("use_checkpoint_opt_param_scheduler")) {
+    config.schedule_source = ScheduleSource::checkpoint;
+  }
   config.save_interval = values.maybe_integer("save_interval");
 }
 

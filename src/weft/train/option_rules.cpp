@@ -351,6 +351,11 @@ void Rules::intervals() {
   integer_between("eval_iters", 0, kLargest);
   integer_between("exit_duration_in_mins", 0);
   integer_between("threads_per_rank", 1, 4096);
+  integer_between("ckpt_step", 0);
+  require(!values_.flag("override_opt_param_scheduler") ||
+              !values_.flag("use_checkpoint_opt_param_scheduler"),
+          "both override and use-checkpoint are set.",
+          "--override-opt_param-scheduler or --use-checkpoint-opt_param-scheduler, not both");
   require(values_.text("save").empty() || !values_.is_none("save_interval"),
           "--save has no interval (got nothing, expected iterations)", "--save-interval N");
 }

@@ -11,6 +11,7 @@
 #include "weft/optim/optimizer_config.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/batch_schedule.hpp"
+#include "weft/train/schedule_record.hpp"
 
 namespace weft::train {
 
@@ -47,11 +48,18 @@ struct TrainConfig {
   bool exit_signal_handler = false;             ///< --exit-signal-handler
   std::optional<double> exit_duration_minutes;  ///< --exit-duration-in-mins
 
-  std::string save;                      ///< --save, directory
-  std::string load;                      ///< --load, directory
-  std::optional<int64_t> save_interval;  ///< --save-interval, iterations
-  std::string metrics_file;              ///< --metrics-file
-  bool dry_run = false;                  ///< --dry-run
+  std::string save;                         ///< --save, directory
+  std::string load;                         ///< --load, directory
+  std::optional<int64_t> save_interval;     ///< --save-interval, iterations
+  bool no_save_optim = false;               ///< --no-save-optim
+  std::optional<int64_t> ckpt_step;         ///< --ckpt-step; absent: the latest
+  std::string pretrained_checkpoint;        ///< --pretrained-checkpoint, directory
+  bool finetune = false;                    ///< --finetune: weights only, from iteration 0
+  bool no_load_optim = false;               ///< --no-load-optim
+  bool exit_on_missing_checkpoint = false;  ///< --exit-on-missing-checkpoint
+  ScheduleSource schedule_source = ScheduleSource::agreed;
+  std::string metrics_file;  ///< --metrics-file
+  bool dry_run = false;      ///< --dry-run
 
   /// How many samples each iteration takes.
   BatchSchedule batch_schedule() const {

@@ -47,6 +47,9 @@ class Trainer {
   model::LossSum evaluate(const data::Dataset& dataset, int64_t consumed_samples);
 
   model::ParameterSet& parameters() { return parameters_; }
+  /// Follows other learning rate and weight decay schedules from here on.
+  void set_schedule(const optim::ScheduleConfig& schedule) { config_.schedule = schedule; }
+  const optim::ScheduleConfig& schedule() const { return config_.schedule; }
   /// Where the rank's kernels run.
   Stream& stream() { return stream_; }
   optim::Optimizer& optimizer() { return optimizer_; }

@@ -194,8 +194,9 @@ void TrainingLoop::save() {
   checkpoint::TrainState state = trainer_.state();
   state.seed = config_.seed;
   state.model = to_json(record_);
+  state.schedule = to_json(trainer_.schedule());
   checkpoint::save_model(config_.save, std::move(state), trainer_.parameters(),
-                         &trainer_.optimizer());
+                         config_.no_save_optim ? nullptr : &trainer_.optimizer());
   saved_iteration_ = iteration();
   print(saved_line(iteration(), config_.save, {}));
 }
