@@ -240,6 +240,8 @@ std::vector<OptionEffect> loop_effects() {
        [](Config c) { return text(c.micro_batch_size); }, "4"},
       {"BatchSizes", "global_batch_size", "--global-batch-size 8",
        [](Config c) { return text(c.global_batch_size); }, "8"},
+      {"LossMean", "calculate_per_token_loss", "--calculate-per-token-loss",
+       [](Config c) { return text(c.per_token_loss); }, "true"},
       {"BatchRamp", "rampup_batch_size",
        "--train-iters None --train-samples 80 --rampup-batch-size 2 2 40",
        [](Config c) {

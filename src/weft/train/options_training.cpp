@@ -53,7 +53,7 @@ std::span<const OptionSpec> training_options() {
        "OptionEffects.Evaluation"},
       {"calculate_per_token_loss", "--calculate-per-token-loss", OptionKind::set_true, "False", "",
        ListSize::one, OptionGroup::training, OptionOrigin::logged, "",
-       "average over all tokens of the batch", OptionStatus::not_yet, ""},
+       "average over all tokens of the batch", OptionStatus::acts, "OptionEffects.LossMean"},
       {"train_sync_interval", "--train-sync-interval", OptionKind::integer, "None", "",
        ListSize::one, OptionGroup::training, OptionOrigin::logged, "iterations",
        "wait for the device now and then", OptionStatus::no_effect,

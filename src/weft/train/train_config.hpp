@@ -34,8 +34,9 @@ struct TrainConfig {
   int64_t make_vocab_size_divisible_by = 128;
   std::string dataloader_type = "single";  ///< --dataloader-type
   bool data_sharding = true;
-  uint64_t seed = 1234;      ///< --seed
-  int threads_per_rank = 0;  ///< --threads-per-rank; 0: all cores
+  bool per_token_loss = false;  ///< --calculate-per-token-loss
+  uint64_t seed = 1234;         ///< --seed
+  int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
 
   int64_t log_interval = 100;    ///< --log-interval, iterations
   int64_t eval_interval = 1000;  ///< --eval-interval, iterations

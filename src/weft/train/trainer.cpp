@@ -55,7 +55,9 @@ IterationResult Trainer::train_iteration() {
 
   IterationResult result;
   result.batch_size = batch.run;
-  result.loss = executor_.run_step(*train_source_, optimizer_.loss_scale());
+  result.loss = executor_.run_step(
+      *train_source_, optimizer_.loss_scale(),
+      config_.per_token_loss ? pipeline::LossMean::tokens : pipeline::LossMean::microbatches);
   result.step = optimizer_.step({stream_, {}}, learning_rate(),
                                 optim::weight_decay(config_.schedule, state_.schedule_samples));
   check_finite(result);
