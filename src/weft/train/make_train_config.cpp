@@ -164,6 +164,12 @@ optim::ScheduleConfig schedule_config(const OptionValues& values) {
   return schedule;
 }
 
+TimingOption timing_option(const OptionValues& values) {
+  const std::string option = values.text("timing_log_option");
+  if (option == "max") return TimingOption::max;
+  return option == "all" ? TimingOption::all : TimingOption::minmax;
+}
+
 void set_loop(const OptionValues& values, TrainConfig& config) {
   config.sequence_length = values.integer("seq_length");
   config.micro_batch_size = values.integer("micro_batch_size");
@@ -192,6 +198,8 @@ void set_output(const OptionValues& values, TrainConfig& config) {
   config.log_interval = values.integer("log_interval");
   config.eval_interval = values.integer("eval_interval");
   config.eval_iters = values.integer("eval_iters");
+  config.timing_log_level = values.integer("timing_log_level");
+  config.timing_option = timing_option(values);
   config.log_throughput = values.flag("log_throughput");
   config.log_params_norm = values.flag("log_params_norm");
   config.metrics_file = values.text("metrics_file");

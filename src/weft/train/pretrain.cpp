@@ -171,7 +171,7 @@ class Pretraining {
          {observe::timer_name::kModelAndOptimizerSetup, observe::timer_name::kDataIteratorsSetup}) {
       times.push_back({.name = std::string(name), .rank_ms = {timers_.take_ms(name)}});
     }
-    print(logger_, timer_block(TimingOption::minmax, times));
+    print(logger_, timer_block(config_.timing_option, times));
   }
 
   double seconds_since_start() const {

@@ -11,6 +11,7 @@
 #include "weft/optim/optimizer_config.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/batch_schedule.hpp"
+#include "weft/train/console_lines.hpp"
 #include "weft/train/schedule_record.hpp"
 
 namespace weft::train {
@@ -38,10 +39,12 @@ struct TrainConfig {
   uint64_t seed = 1234;         ///< --seed
   int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
 
-  int64_t log_interval = 100;    ///< --log-interval, iterations
-  int64_t eval_interval = 1000;  ///< --eval-interval, iterations
-  int64_t eval_iters = 100;      ///< --eval-iters; 0: no evaluation
-  bool skip_train = false;       ///< --skip-train
+  int64_t log_interval = 100;                         ///< --log-interval, iterations
+  int64_t eval_interval = 1000;                       ///< --eval-interval, iterations
+  int64_t eval_iters = 100;                           ///< --eval-iters; 0: no evaluation
+  bool skip_train = false;                            ///< --skip-train
+  int64_t timing_log_level = 0;                       ///< --timing-log-level
+  TimingOption timing_option = TimingOption::minmax;  ///< --timing-log-option
   bool log_throughput = false;
   bool log_params_norm = false;
   bool check_for_nan = true;                    ///< off with --no-check-for-nan-in-loss-and-grad

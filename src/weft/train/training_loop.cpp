@@ -128,8 +128,9 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
   report.skipped_iterations = interval_.skipped;
   report.nan_iterations = interval_.nan;
   print(iteration_line(report));
-  interval_ = {};
+  const int64_t iterations = std::exchange(interval_, {}).iterations;
   if (!first_report_printed_) print_first_report();
+  print_timers(iterations);
 }
 
 void TrainingLoop::print_first_report() {
@@ -148,6 +149,15 @@ void TrainingLoop::print_first_report() {
                      .max_reserved = std::max(memory.resident, memory.peak_resident)}));
 }
 
+void TrainingLoop::print_timers(int64_t iterations) {
+  observe::Timers& timers = trainer_.timers();
+  std::vector<TimerTimes> times;
+  for (const std::string& name : timers.names()) {
+    times.push_back({name, {timers.take_ms(name) / static_cast<double>(iterations)}});
+  }
+  for (const std::string& line : timer_block(config_.timing_option, times)) print(line);
+}
+
 void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& split,
                             int64_t consumed_samples, const std::string& prefix) {
   timers_.start(observe::timer_name::kEvaluate);
@@ -155,7 +165,7 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
   timers_.stop(observe::timer_name::kEvaluate);
   const TimerTimes time{.name = std::string(observe::timer_name::kEvaluate),
                         .rank_ms = {timers_.take_ms(observe::timer_name::kEvaluate)}};
-  for (const std::string& line : timer_block(TimingOption::minmax, {&time, 1})) print(line);
+  for (const std::string& line : timer_block(config_.timing_option, {&time, 1})) print(line);
   const std::vector<std::pair<std::string, double>> losses{{"lm loss", loss}};
   for (const std::string& line : validation_block(prefix, losses)) print(line);
   if (observers_.metrics != nullptr) {
