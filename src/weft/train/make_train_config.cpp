@@ -6,6 +6,7 @@
 
 #include "weft/train/argument_block.hpp"
 #include "weft/train/batch_rules.hpp"
+#include "weft/train/data_words.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
@@ -90,12 +91,26 @@ model::ModelConfig model_config(const OptionValues& values) {
   return model;
 }
 
+DataWords data_words(const OptionValues& values) {
+  if (const std::string file = values.text("data_args_path"); !file.empty()) {
+    return read_data_args(file);
+  }
+  if (const std::string file = values.text("per_split_data_args_path"); !file.empty()) {
+    return read_per_split_data_args(file);
+  }
+  return {.blend = values.words("data_path"),
+          .train = values.words("train_data_path"),
+          .valid = values.words("valid_data_path"),
+          .test = values.words("test_data_path")};
+}
+
 data::DataConfig data_config(const OptionValues& values) {
   data::DataConfig data;
-  data.data_path = values.words("data_path");
-  data.train_data_path = values.words("train_data_path");
-  data.valid_data_path = values.words("valid_data_path");
-  data.test_data_path = values.words("test_data_path");
+  const DataWords words = data_words(values);
+  data.data_path = words.blend;
+  data.train_data_path = words.train;
+  data.valid_data_path = words.valid;
+  data.test_data_path = words.test;
   data.split = values.text("split");
   data.data_cache_path = values.text("data_cache_path");
   data.mock_data = values.flag("mock_data");
