@@ -120,6 +120,23 @@ TEST_F(TrainingCommands, AThreadLimitOfTheEnvironmentChangesNoBits) {
   EXPECT_EQ(losses(path("limited.jsonl")), losses(path("free.jsonl")));
 }
 
+// The signal goes to the program as a batch system sends it; the run goes on where it stopped.
+TEST_F(TrainingCommands, ASignalSavesTheRunAndAsksForAnotherStart) {
+  const std::string model = path("signalled");
+  const std::string arguments =
+      pretrain("--quiet --exit-signal-handler --save-interval 1000000 --save " + model +
+               " --load " + model + " --lr-decay-iters 20 ");
+  const std::string endless = arguments + "--train-iters 20000 --eval-interval 20000";
+  const CommandResult stopped = run_command("timeout --preserve-status --signal=TERM 4 " +
+                                            std::string(WEFT_BINARY) + " " + endless);
+  ASSERT_EQ(stopped.exit_code, 75) << stopped.err;
+  EXPECT_NE(stopped.out.find("[exiting program after receiving SIGTERM.]"), std::string::npos);
+  EXPECT_NE(stopped.out.find("successfully saved checkpoint from iteration"), std::string::npos);
+  const CommandResult again = weft(endless + " --exit-interval 1");
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_NE(again.out.find("successfully loaded checkpoint from " + model), std::string::npos);
+}
+
 TEST_F(TrainingCommands, ProgressIsPlainLinesOnAPipeAndQuietHasNone) {
   const CommandResult loud = weft(pretrain(""));
   EXPECT_NE(loud.err.find("iteration 20/20 | loss "), std::string::npos) << loud.err;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "support/microbatch_data.hpp"
@@ -32,16 +34,25 @@ model::ModelConfig small_config() {
 
 class RandomSource final : public MicrobatchSource {
  public:
+  /// Tokens of microbatch m that count are every (m + 1)-th when `masked`.
+  explicit RandomSource(bool masked = false) : masked_(masked) {}
+
   model::Microbatch microbatch(int64_t index) override {
     data_ =
         testing::random_microbatch(kShape, small_config().vocab_size, static_cast<uint64_t>(index));
     for (size_t b = 0; b < data_.sample_ids.size(); ++b) {
       data_.sample_ids[b] = index * kShape.samples + static_cast<int64_t>(b);
     }
+    if (masked_) {
+      for (size_t i = 0; i < data_.loss_mask.size(); ++i) {
+        data_.loss_mask[i] = i % static_cast<size_t>(index + 1) == 0 ? 1.0F : 0.0F;
+      }
+    }
     return data_.view();
   }
 
  private:
+  bool masked_;
   testing::MicrobatchData data_{kShape};
 };
 
@@ -51,7 +62,7 @@ struct Outcome {
   size_t activation_bytes;
 };
 
-Outcome run(const Schedule& schedule) {
+Outcome run(const Schedule& schedule, LossMean mean = LossMean::microbatches, bool masked = false) {
   Stream stream;
   model::ParameterSet parameters = model::make_gpt_parameters(small_config());
   parameters.initialize(5);
@@ -60,9 +71,9 @@ Outcome run(const Schedule& schedule) {
   model::ModelChunk chunk(stream, small_config(), kShape, mode, parameters,
                           {.hidden = 0.1, .attention = 0.1, .seed = 3});
   Executor executor(chunk, schedule, kMicrobatches);
-  RandomSource source;
+  RandomSource source(masked);
   Outcome outcome;
-  outcome.loss = executor.run_step(source, 1.0);
+  outcome.loss = executor.run_step(source, 1.0, mean);
   outcome.activation_bytes = executor.activation_bytes();
   for (const model::Parameter& parameter : parameters.all()) {
     const auto grad = parameter.grad.span<float>();
@@ -108,6 +119,63 @@ TEST(Executor, EveryOrderGivesTheSameBits) {
               0);
     EXPECT_GT(outcome.activation_bytes, expected.activation_bytes);
   }
+}
+
+// The gradient of a step's token mean is the sum over its microbatches of tokens / all tokens times
+// the gradient of their own mean, which a step of that microbatch alone has.
+TEST(Executor, TheMeanOverTokensWeighsMicrobatchesByTheirTokens) {
+  const Schedule order = schedule::accumulate(kMicrobatches);
+  const Outcome by_tokens = run(order, LossMean::tokens, true);
+  std::vector<double> expected(by_tokens.gradients.size());
+  Stream stream;
+  model::ParameterSet parameters = model::make_gpt_parameters(small_config());
+  parameters.initialize(5);
+  model::ModelChunk chunk(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
+                          {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  Buffer buffer(chunk.slot_bytes());
+  Arena arena(buffer.data(), buffer.size_bytes());
+  model::ActivationSlot slot = chunk.make_slot(arena);
+  RandomSource source(true);
+  for (int64_t m = 0; m < kMicrobatches; ++m) {
+    chunk.zero_gradients();
+    const model::LossSum loss = chunk.forward(slot, source.microbatch(m), 1.0);
+    chunk.backward(slot);
+    chunk.finalize_gradients();
+    size_t i = 0;
+    for (const model::Parameter& parameter : parameters.all()) {
+      for (const float grad : parameter.grad.span<float>()) {
+        expected[i++] += loss.tokens / by_tokens.loss.tokens * double{grad};
+      }
+    }
+  }
+  const Outcome by_microbatches = run(order, LossMean::microbatches, true);
+  double error = 0.0;
+  double difference = 0.0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    error = std::max(error, std::abs(double{by_tokens.gradients[i]} - expected[i]));
+    difference = std::max(difference, std::abs(double{by_microbatches.gradients[i]} - expected[i]));
+  }
+  EXPECT_LT(error, 1e-6);
+  EXPECT_GT(difference, 1e-3);
+  EXPECT_EQ(by_tokens.loss.loss, by_microbatches.loss.loss);  // what is reported is the same
+}
+
+TEST(Executor, AnotherScheduleUsesTheSameSlots) {
+  Stream stream;
+  model::ParameterSet parameters = model::make_gpt_parameters(small_config());
+  parameters.initialize(5);
+  model::ModelChunk chunk(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
+                          {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  Executor executor(chunk, schedule::accumulate(1), 1);
+  RandomSource source;
+  executor.run_step(source, 1.0);
+  executor.set_schedule(schedule::accumulate(kMicrobatches), kMicrobatches);
+  EXPECT_EQ(executor.run_step(source, 1.0).loss,
+            run(schedule::accumulate(kMicrobatches)).loss.loss);
+  Schedule greedy;
+  append(greedy, TaskKind::forward, 0, 2);
+  append(greedy, TaskKind::backward, 0, 2);
+  EXPECT_THROW(executor.set_schedule(greedy, 2), Error);
 }
 
 TEST(Executor, RefusesASplitScheduleOnAFusedChunk) {

@@ -78,6 +78,7 @@ TEST(OptionEffects, Sampling) { check_effects("Sampling"); }
 TEST(OptionEffects, DocumentBorders) { check_effects("DocumentBorders"); }
 TEST(OptionEffects, Aliases) { check_effects("Aliases"); }
 TEST(OptionEffects, BatchSizes) { check_effects("BatchSizes"); }
+TEST(OptionEffects, LossMean) { check_effects("LossMean"); }
 TEST(OptionEffects, BatchRamp) { check_effects("BatchRamp"); }
 TEST(OptionEffects, TrainingLength) { check_effects("TrainingLength"); }
 TEST(OptionEffects, Evaluation) { check_effects("Evaluation"); }

@@ -112,6 +112,26 @@ TEST(Pretrain, PrintsMegatronsLines) {
   EXPECT_TRUE(output.printed(" validation loss at iteration 6 on test set | lm loss value: "));
 }
 
+TEST(Pretrain, TimersAreAsManyAsTheirLevelSays) {
+  TrainConfig config = small_run();
+  config.train_iters = 2;
+  config.eval_iters = 0;
+  EXPECT_FALSE(run_pretrain(config).printed("    forward-backward ..."));
+  config.timing_log_level = 1;
+  const RunOutput parts = run_pretrain(config);
+  EXPECT_TRUE(parts.printed("(min, max) time across ranks (ms):"));
+  EXPECT_TRUE(parts.printed("    forward-backward ....................."));
+  EXPECT_TRUE(parts.printed("    optimizer ......................"));
+  EXPECT_FALSE(parts.printed("batch-generator"));
+  config.timing_log_level = 2;
+  config.timing_option = TimingOption::all;
+  const RunOutput everything = run_pretrain(config);
+  EXPECT_TRUE(everything.printed("times across ranks (ms):"));
+  EXPECT_TRUE(everything.printed("  batch-generator:"));
+  EXPECT_TRUE(everything.printed("     rank  0: "));
+  EXPECT_EQ(everything.numbers(), parts.numbers());
+}
+
 TEST(Pretrain, DryRunTrainsNothing) {
   const TempDir dir;
   TrainConfig config = small_run();

@@ -105,8 +105,9 @@ void save_model(const fs::path& root, TrainState state, const model::ParameterSe
 }
 
 std::optional<TrainState> load_model(const fs::path& root, model::ParameterSet& parameters,
-                                     optim::Optimizer* optimizer) {
-  std::optional<TrainState> state = load_state(root);
+                                     optim::Optimizer* optimizer,
+                                     std::optional<int64_t> iteration) {
+  std::optional<TrainState> state = load_state(root, iteration);
   if (!state) return std::nullopt;
   const fs::path directory = iteration_directory(root, state->iteration);
 
@@ -117,7 +118,7 @@ std::optional<TrainState> load_model(const fs::path& root, model::ParameterSet& 
     const fs::path path = directory / kOptimizerFile;
     std::error_code unreachable;
     if (!fs::exists(path, unreachable) && !unreachable) {
-      fail_with_hint(ErrorKind::checkpoint, "--load a checkpoint that was saved while training",
+      fail_with_hint(ErrorKind::checkpoint, "--no-load-optim or --finetune",
                      "{} has no {}: training cannot go on from it", directory.string(),
                      kOptimizerFile);
     }

@@ -18,10 +18,12 @@ void save_model(const std::filesystem::path& root, TrainState state,
                 const model::ParameterSet& parameters, const optim::Optimizer* optimizer);
 
 /// Fills `parameters`, and `optimizer` unless it is null, with the exact bits of the latest
-/// checkpoint below `root` (--load) and returns its state; nothing when there is no tracker file.
+/// checkpoint below `root` (--load), or of that of `iteration`, and returns its state; nothing when
+/// there is no tracker file.
 /// Throws Error{checkpoint}, naming tensor and flag, when a file is damaged or a tensor is missing,
 /// unknown or of another shape; everything is checked before anything is changed.
 std::optional<TrainState> load_model(const std::filesystem::path& root,
-                                     model::ParameterSet& parameters, optim::Optimizer* optimizer);
+                                     model::ParameterSet& parameters, optim::Optimizer* optimizer,
+                                     std::optional<int64_t> iteration = {});
 
 }  // namespace weft::checkpoint

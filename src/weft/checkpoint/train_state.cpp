@@ -65,6 +65,9 @@ TrainState read_state(const fs::path& path) {
   state.optimizer_steps = integer_at<int64_t>(object, "optimizer_steps", path);
   state.loss_scaler = read_scaler(object, path);
   state.seed = integer_at<uint64_t>(object, "seed", path);
+  if (object.contains("schedule")) state.schedule = object.at("schedule");
+  check(state.schedule.is_object(), ErrorKind::checkpoint, "{} has no object as \"schedule\"",
+        path.string());
   check(object.contains("model"), ErrorKind::checkpoint, "{} has no \"model\"", path.string());
   state.model = object.at("model");
   return state;
@@ -117,20 +120,28 @@ void write_state(const fs::path& directory, const TrainState& state) {
                                  {"growth_tracker", state.loss_scaler.growth_tracker},
                                  {"hysteresis_tracker", state.loss_scaler.hysteresis_tracker}}},
                                {"seed", state.seed},
+                               {"schedule", state.schedule},
                                {"model", state.model}};
   AtomicFile file(directory / kStateFile, ErrorKind::checkpoint);
   file.write(object.dump(2) + "\n");
   file.commit();
 }
 
-std::optional<TrainState> load_state(const fs::path& root) {
-  const std::optional<int64_t> iteration = latest_iteration(root);
+std::optional<TrainState> load_state(const fs::path& root, std::optional<int64_t> wanted) {
+  std::optional<int64_t> iteration = latest_iteration(root);
   if (!iteration) return std::nullopt;
+  if (wanted) iteration = wanted;
   const fs::path path = iteration_directory(root, *iteration) / kStateFile;
+  std::error_code unreachable;
+  if (wanted && !fs::exists(path.parent_path(), unreachable)) {
+    fail_with_hint(ErrorKind::checkpoint, "--ckpt-step of an iteration that was saved",
+                   "{} is not there (got --ckpt-step {}, the latest is {})",
+                   path.parent_path().string(), *wanted, *latest_iteration(root));
+  }
   TrainState state = read_state(path);
   check(state.iteration == *iteration, ErrorKind::checkpoint,
         "{} is of iteration {}; expected {}, as {} says", path.string(), state.iteration,
-        *iteration, kTracker);
+        *iteration, wanted ? "its directory" : kTracker);
   return state;
 }
 

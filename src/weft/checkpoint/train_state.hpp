@@ -19,6 +19,8 @@ struct TrainState {
   int64_t optimizer_steps = 0;   ///< successful steps; save_model takes them from its optimizer
   optim::LossScalerState loss_scaler;  ///< as optimizer_steps
   uint64_t seed = 0;                   ///< --seed
+  /// The caller's learning rate and weight decay schedules; empty in old checkpoints.
+  nlohmann::ordered_json schedule = nlohmann::ordered_json::object();
   /// Whatever the caller needs to build the model again: configuration, tokenizer files.
   nlohmann::ordered_json model = nlohmann::ordered_json::object();
 };
@@ -36,8 +38,10 @@ void write_latest_iteration(const std::filesystem::path& root, int64_t iteration
 /// Writes state.json into `directory`.
 void write_state(const std::filesystem::path& directory, const TrainState& state);
 
-/// The state of the latest checkpoint below `root`, or nothing when there is no tracker file.
-/// Throws Error{checkpoint} when the files are damaged.
-std::optional<TrainState> load_state(const std::filesystem::path& root);
+/// The state of the latest checkpoint below `root`, or of that of `iteration` (--ckpt-step);
+/// nothing when there is no tracker file. Throws Error{checkpoint} when the files are damaged or
+/// there is no checkpoint of `iteration`.
+std::optional<TrainState> load_state(const std::filesystem::path& root,
+                                     std::optional<int64_t> iteration = {});
 
 }  // namespace weft::checkpoint

@@ -14,6 +14,7 @@ inline constexpr std::string_view kModelAndOptimizerSetup = "model-and-optimizer
 inline constexpr std::string_view kDataIteratorsSetup = "train/valid/test-data-iterators-setup";
 inline constexpr std::string_view kIntervalTime = "interval-time";
 inline constexpr std::string_view kForwardBackward = "forward-backward";
+inline constexpr std::string_view kBatchGenerator = "batch-generator";
 inline constexpr std::string_view kOptimizer = "optimizer";
 inline constexpr std::string_view kEvaluate = "evaluate";
 inline constexpr std::string_view kSaveCheckpoint = "save-checkpoint";

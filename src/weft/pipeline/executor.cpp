@@ -10,6 +10,17 @@ namespace weft::pipeline {
 using schedule::Task;
 using schedule::TaskKind;
 
+namespace {
+
+/// Tokens that count: the sum of the mask.
+double loss_tokens(const model::Microbatch& microbatch) {
+  double tokens = 0.0;
+  for (const float mask : microbatch.loss_mask_BS.span<float>()) tokens += double{mask};
+  return tokens;
+}
+
+}  // namespace
+
 Executor::Executor(model::ModelChunk& chunk, schedule::Schedule schedule, int64_t num_microbatches,
                    MemoryResource& memory)
     : chunk_(&chunk) {
@@ -39,16 +50,29 @@ size_t Executor::adopt(schedule::Schedule schedule, int64_t num_microbatches) {
   return static_cast<size_t>(schedule::peak_charge(order).front());
 }
 
-model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale) {
-  const double microbatch_scale = loss_scale / static_cast<double>(num_microbatches());
+double Executor::count_tokens(MicrobatchSource& source) const {
+  double tokens = 0.0;
+  for (int64_t m = 0; m < num_microbatches(); ++m) tokens += loss_tokens(source.microbatch(m));
+  return tokens;
+}
+
+model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, LossMean mean) {
+  const double step_tokens = mean == LossMean::tokens ? count_tokens(source) : 0.0;
+  // The chunk divides by the microbatch's own tokens.
+  const auto share = [&](const model::Microbatch& microbatch) {
+    if (mean == LossMean::microbatches) return 1.0 / static_cast<double>(num_microbatches());
+    return step_tokens > 0.0 ? loss_tokens(microbatch) / step_tokens : 0.0;
+  };
   chunk_->zero_gradients();
   for (const Task& task : schedule_) {
     model::ActivationSlot& slot = slot_of(task.microbatch);
     switch (task.kind) {
-      case TaskKind::forward:
+      case TaskKind::forward: {
+        const model::Microbatch microbatch = source.microbatch(task.microbatch);
         losses_[static_cast<size_t>(task.microbatch)] =
-            chunk_->forward(slot, source.microbatch(task.microbatch), microbatch_scale);
+            chunk_->forward(slot, microbatch, loss_scale * share(microbatch));
         break;
+      }
       case TaskKind::backward_input:
         chunk_->backward_input(slot);
         break;

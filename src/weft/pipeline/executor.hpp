@@ -16,6 +16,12 @@ class MicrobatchSource {
   virtual model::Microbatch microbatch(int64_t index) = 0;
 };
 
+/// How the token losses of a step make the loss that is differentiated (reference/megatron.md 4.6).
+enum class LossMean {
+  microbatches,  ///< mean over microbatches of the mean over their tokens
+  tokens,        ///< mean over all tokens of the step: --calculate-per-token-loss
+};
+
 /// Runs a schedule of one rank on a model chunk. The activation slots of all microbatches that the
 /// schedule holds at once are one planned block of memory, taken at construction.
 class Executor {
@@ -33,8 +39,10 @@ class Executor {
   int64_t num_microbatches() const { return static_cast<int64_t>(losses_.size()); }
 
   /// One step: zeroes the gradients, runs every task, joins the gradients. The gradient is that of
-  /// loss_scale * mean over microbatches of the mean token loss. Returns the loss over all tokens.
-  model::LossSum run_step(MicrobatchSource& source, double loss_scale);
+  /// loss_scale times the mean that `mean` names. Returns the loss over all tokens. A mean over
+  /// tokens asks `source` for every microbatch once more, to count its tokens beforehand.
+  model::LossSum run_step(MicrobatchSource& source, double loss_scale,
+                          LossMean mean = LossMean::microbatches);
 
   /// Loss of `num_microbatches` microbatches of `source` without dropout or gradients.
   model::LossSum evaluate(MicrobatchSource& source, int64_t num_microbatches);
@@ -44,6 +52,7 @@ class Executor {
 
  private:
   size_t adopt(schedule::Schedule schedule, int64_t num_microbatches);
+  double count_tokens(MicrobatchSource& source) const;
   model::ActivationSlot& slot_of(int64_t microbatch) {
     return slots_[static_cast<size_t>(microbatch) % slots_.size()];
   }

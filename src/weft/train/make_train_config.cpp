@@ -6,6 +6,7 @@
 
 #include "weft/train/argument_block.hpp"
 #include "weft/train/batch_rules.hpp"
+#include "weft/train/data_words.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
@@ -90,12 +91,26 @@ model::ModelConfig model_config(const OptionValues& values) {
   return model;
 }
 
+DataWords data_words(const OptionValues& values) {
+  if (const std::string file = values.text("data_args_path"); !file.empty()) {
+    return read_data_args(file);
+  }
+  if (const std::string file = values.text("per_split_data_args_path"); !file.empty()) {
+    return read_per_split_data_args(file);
+  }
+  return {.blend = values.words("data_path"),
+          .train = values.words("train_data_path"),
+          .valid = values.words("valid_data_path"),
+          .test = values.words("test_data_path")};
+}
+
 data::DataConfig data_config(const OptionValues& values) {
   data::DataConfig data;
-  data.data_path = values.words("data_path");
-  data.train_data_path = values.words("train_data_path");
-  data.valid_data_path = values.words("valid_data_path");
-  data.test_data_path = values.words("test_data_path");
+  const DataWords words = data_words(values);
+  data.data_path = words.blend;
+  data.train_data_path = words.train;
+  data.valid_data_path = words.valid;
+  data.test_data_path = words.test;
   data.split = values.text("split");
   data.data_cache_path = values.text("data_cache_path");
   data.mock_data = values.flag("mock_data");
@@ -164,6 +179,12 @@ optim::ScheduleConfig schedule_config(const OptionValues& values) {
   return schedule;
 }
 
+TimingOption timing_option(const OptionValues& values) {
+  const std::string option = values.text("timing_log_option");
+  if (option == "max") return TimingOption::max;
+  return option == "all" ? TimingOption::all : TimingOption::minmax;
+}
+
 void set_loop(const OptionValues& values, TrainConfig& config) {
   config.sequence_length = values.integer("seq_length");
   config.micro_batch_size = values.integer("micro_batch_size");
@@ -179,6 +200,7 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.data_sharding = values.flag("data_sharding");
   config.seed = static_cast<uint64_t>(values.integer("seed"));
   config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
+  config.per_token_loss = values.flag("calculate_per_token_loss");
   config.skip_train = values.flag("skip_train");
   config.check_for_nan = values.flag("check_for_nan_in_loss_and_grad");
   config.exit_signal_handler = values.flag("exit_signal_handler");
@@ -191,11 +213,24 @@ void set_output(const OptionValues& values, TrainConfig& config) {
   config.log_interval = values.integer("log_interval");
   config.eval_interval = values.integer("eval_interval");
   config.eval_iters = values.integer("eval_iters");
+  config.timing_log_level = values.integer("timing_log_level");
+  config.timing_option = timing_option(values);
   config.log_throughput = values.flag("log_throughput");
   config.log_params_norm = values.flag("log_params_norm");
   config.metrics_file = values.text("metrics_file");
   config.save = values.text("save");
   config.load = values.text("load");
+  config.no_save_optim = !values.is_none("no_save_optim");
+  config.ckpt_step = values.maybe_integer("ckpt_step");
+  config.pretrained_checkpoint = values.text("pretrained_checkpoint");
+  config.finetune = values.flag("finetune");
+  config.no_load_optim = !values.is_none("no_load_optim");
+  config.exit_on_missing_checkpoint = values.flag("exit_on_missing_checkpoint");
+  if (values.flag("override_opt_param_scheduler")) {
+    config.schedule_source = ScheduleSource::flags;
+  } else if (values.flag("use_checkpoint_opt_param_scheduler")) {
+    config.schedule_source = ScheduleSource::checkpoint;
+  }
   config.save_interval = values.maybe_integer("save_interval");
 }
 

@@ -293,18 +293,21 @@ void Rules::data() {
   const bool per_split = !values_.words("train_data_path").empty() ||
                          !values_.words("valid_data_path").empty() ||
                          !values_.words("test_data_path").empty();
-  const int sources = int{blend} + int{per_split} + int{values_.flag("mock_data")};
+  const bool blend_file = !values_.text("data_args_path").empty();
+  const bool per_split_file = !values_.text("per_split_data_args_path").empty();
+  const int sources = int{blend} + int{blend_file} + int{per_split} + int{per_split_file} +
+                      int{values_.flag("mock_data")};
   require(sources <= 1,
           "A single data source must be provided in training mode, else None (got more than one of "
-          "--data-path, --train-data-path and its siblings, --mock-data)",
+          "--data-path, --train-data-path and its siblings, their -args-path files, --mock-data)",
           "one of them");
   require(sources >= 1, "there is no data (got nothing, expected a data set)",
           "--data-path PREFIX, or --mock-data");
-  if (per_split && !blend) {
+  if ((per_split || per_split_file) && !blend) {
     require(!values_.given("split"),
             "--split and per-split paths contradict each other (got both, expected one)",
             "--data-path with --split");
-    require(!values_.words("train_data_path").empty(),
+    require(per_split_file || !values_.words("train_data_path").empty(),
             "the training split has no data (got only validation or test data)",
             "--train-data-path PREFIX");
   }
@@ -351,6 +354,11 @@ void Rules::intervals() {
   integer_between("eval_iters", 0, kLargest);
   integer_between("exit_duration_in_mins", 0);
   integer_between("threads_per_rank", 1, 4096);
+  integer_between("ckpt_step", 0);
+  require(!values_.flag("override_opt_param_scheduler") ||
+              !values_.flag("use_checkpoint_opt_param_scheduler"),
+          "both override and use-checkpoint are set.",
+          "--override-opt_param-scheduler or --use-checkpoint-opt_param-scheduler, not both");
   require(values_.text("save").empty() || !values_.is_none("save_interval"),
           "--save has no interval (got nothing, expected iterations)", "--save-interval N");
 }

@@ -17,7 +17,7 @@ std::span<const OptionSpec> initialization_options() {
        OptionStatus::acts, "OptionEffects.ModelSizes"},
       {"init_method_xavier_uniform", "--init-method-xavier-uniform", OptionKind::set_true, "False",
        "", ListSize::one, OptionGroup::initialization, OptionOrigin::logged, "",
-       "draw initial weights Xavier-uniform", OptionStatus::not_yet, ""},
+       "draw initial weights Xavier-uniform", OptionStatus::not_yet, "use --init-method-std"},
       {"perform_initialization", "--no-initialization", OptionKind::set_false, "True", "",
        ListSize::one, OptionGroup::initialization, OptionOrigin::logged, "",
        "leave the initial weights unset", OptionStatus::not_yet, ""},

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "weft/base/error.hpp"
-#include "weft/checkpoint/checkpoint.hpp"
 #include "weft/comm/thread_world.hpp"
 #include "weft/data/build_datasets.hpp"
 #include "weft/data/data_files.hpp"
@@ -19,6 +18,7 @@
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/console_lines.hpp"
 #include "weft/train/exit_signals.hpp"
+#include "weft/train/load_run.hpp"
 #include "weft/train/memory_plan.hpp"
 #include "weft/train/theoretical_inputs.hpp"
 #include "weft/train/trainer.hpp"
@@ -127,8 +127,9 @@ class Pretraining {
     const ModelRecord record{.model = config_.model,
                              .tokenizer = config_.tokenizer,
                              .tokenizer_vocab_size = tokenizer_->vocab_size()};
-    load(trainer, record);
+    const bool go_on = load_run(config_, record, trainer, logger_);
     timers_.stop(observe::timer_name::kModelAndOptimizerSetup);
+    if (!go_on) return TrainingEnd::condition;
     print_datetime(logger_, "after model, optimizer, and learning rate scheduler are built");
     print_data_lines();
     print_datetime(logger_, "after dataloaders are built");
@@ -151,23 +152,6 @@ class Pretraining {
     return train(loop);
   }
 
-  void load(Trainer& trainer, const ModelRecord& record) {
-    if (config_.load.empty()) return;
-    const auto state = checkpoint::load_state(config_.load);
-    if (!state) {
-      print(logger_, missing_checkpoint_lines(config_.load));
-      return;
-    }
-    check_same_model(record_from_json(state->model), record);
-    logger_.result(
-        fmt::format(" loading checkpoint from {} at iteration {}", config_.load, state->iteration));
-    trainer.state() =
-        *checkpoint::load_model(config_.load, trainer.parameters(), &trainer.optimizer());
-    logger_.result(
-        fmt::format("  successfully loaded checkpoint from {} [ t 1/1, p 1/1 ] at iteration {}",
-                    config_.load, state->iteration));
-  }
-
   TrainingEnd train(TrainingLoop& loop) {
     if (config_.skip_train) {
       logger_.result("skipping training (--skip-train is on) ...");
@@ -187,7 +171,7 @@ class Pretraining {
          {observe::timer_name::kModelAndOptimizerSetup, observe::timer_name::kDataIteratorsSetup}) {
       times.push_back({.name = std::string(name), .rank_ms = {timers_.take_ms(name)}});
     }
-    print(logger_, timer_block(TimingOption::minmax, times));
+    print(logger_, timer_block(config_.timing_option, times));
   }
 
   double seconds_since_start() const {

@@ -11,6 +11,8 @@
 #include "weft/optim/optimizer_config.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/batch_schedule.hpp"
+#include "weft/train/console_lines.hpp"
+#include "weft/train/schedule_record.hpp"
 
 namespace weft::train {
 
@@ -33,13 +35,16 @@ struct TrainConfig {
   int64_t make_vocab_size_divisible_by = 128;
   std::string dataloader_type = "single";  ///< --dataloader-type
   bool data_sharding = true;
-  uint64_t seed = 1234;      ///< --seed
-  int threads_per_rank = 0;  ///< --threads-per-rank; 0: all cores
+  bool per_token_loss = false;  ///< --calculate-per-token-loss
+  uint64_t seed = 1234;         ///< --seed
+  int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
 
-  int64_t log_interval = 100;    ///< --log-interval, iterations
-  int64_t eval_interval = 1000;  ///< --eval-interval, iterations
-  int64_t eval_iters = 100;      ///< --eval-iters; 0: no evaluation
-  bool skip_train = false;       ///< --skip-train
+  int64_t log_interval = 100;                         ///< --log-interval, iterations
+  int64_t eval_interval = 1000;                       ///< --eval-interval, iterations
+  int64_t eval_iters = 100;                           ///< --eval-iters; 0: no evaluation
+  bool skip_train = false;                            ///< --skip-train
+  int64_t timing_log_level = 0;                       ///< --timing-log-level
+  TimingOption timing_option = TimingOption::minmax;  ///< --timing-log-option
   bool log_throughput = false;
   bool log_params_norm = false;
   bool check_for_nan = true;                    ///< off with --no-check-for-nan-in-loss-and-grad
@@ -47,11 +52,18 @@ struct TrainConfig {
   bool exit_signal_handler = false;             ///< --exit-signal-handler
   std::optional<double> exit_duration_minutes;  ///< --exit-duration-in-mins
 
-  std::string save;                      ///< --save, directory
-  std::string load;                      ///< --load, directory
-  std::optional<int64_t> save_interval;  ///< --save-interval, iterations
-  std::string metrics_file;              ///< --metrics-file
-  bool dry_run = false;                  ///< --dry-run
+  std::string save;                         ///< --save, directory
+  std::string load;                         ///< --load, directory
+  std::optional<int64_t> save_interval;     ///< --save-interval, iterations
+  bool no_save_optim = false;               ///< --no-save-optim
+  std::optional<int64_t> ckpt_step;         ///< --ckpt-step; absent: the latest
+  std::string pretrained_checkpoint;        ///< --pretrained-checkpoint, directory
+  bool finetune = false;                    ///< --finetune: weights only, from iteration 0
+  bool no_load_optim = false;               ///< --no-load-optim
+  bool exit_on_missing_checkpoint = false;  ///< --exit-on-missing-checkpoint
+  ScheduleSource schedule_source = ScheduleSource::agreed;
+  std::string metrics_file;  ///< --metrics-file
+  bool dry_run = false;      ///< --dry-run
 
   /// How many samples each iteration takes.
   BatchSchedule batch_schedule() const {

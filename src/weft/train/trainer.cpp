@@ -20,6 +20,22 @@ model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource
   return parameters;
 }
 
+/// A source whose work is timed.
+class TimedSource final : public pipeline::MicrobatchSource {
+ public:
+  TimedSource(pipeline::MicrobatchSource& source, observe::Timers& timers)
+      : source_(source), timers_(timers) {}
+
+  model::Microbatch microbatch(int64_t index) override {
+    const observe::TimerScope timer(timers_, observe::timer_name::kBatchGenerator);
+    return source_.microbatch(index);
+  }
+
+ private:
+  pipeline::MicrobatchSource& source_;
+  observe::Timers& timers_;
+};
+
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
@@ -55,9 +71,8 @@ IterationResult Trainer::train_iteration() {
 
   IterationResult result;
   result.batch_size = batch.run;
-  result.loss = executor_.run_step(*train_source_, optimizer_.loss_scale());
-  result.step = optimizer_.step({stream_, {}}, learning_rate(),
-                                optim::weight_decay(config_.schedule, state_.schedule_samples));
+  result.loss = run_step();
+  result.step = update();
   check_finite(result);
 
   count_samples(batch);
@@ -65,6 +80,25 @@ IterationResult Trainer::train_iteration() {
   result.learning_rate = learning_rate();
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
+}
+
+model::LossSum Trainer::run_step() {
+  std::optional<observe::TimerScope> timer;
+  if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kForwardBackward);
+  const auto mean =
+      config_.per_token_loss ? pipeline::LossMean::tokens : pipeline::LossMean::microbatches;
+  if (config_.timing_log_level < 2) {
+    return executor_.run_step(*train_source_, optimizer_.loss_scale(), mean);
+  }
+  TimedSource source(*train_source_, timers_);
+  return executor_.run_step(source, optimizer_.loss_scale(), mean);
+}
+
+optim::StepResult Trainer::update() {
+  std::optional<observe::TimerScope> timer;
+  if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kOptimizer);
+  return optimizer_.step({stream_, {}}, learning_rate(),
+                         optim::weight_decay(config_.schedule, state_.schedule_samples));
 }
 
 void Trainer::skip_iteration() {

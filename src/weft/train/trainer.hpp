@@ -9,6 +9,7 @@
 #include "weft/data/build_datasets.hpp"
 #include "weft/model/model_chunk.hpp"
 #include "weft/model/parameter.hpp"
+#include "weft/observe/timers.hpp"
 #include "weft/optim/optimizer.hpp"
 #include "weft/pipeline/executor.hpp"
 #include "weft/train/batch_source.hpp"
@@ -47,6 +48,11 @@ class Trainer {
   model::LossSum evaluate(const data::Dataset& dataset, int64_t consumed_samples);
 
   model::ParameterSet& parameters() { return parameters_; }
+  /// Follows other learning rate and weight decay schedules from here on.
+  void set_schedule(const optim::ScheduleConfig& schedule) { config_.schedule = schedule; }
+  const optim::ScheduleConfig& schedule() const { return config_.schedule; }
+  /// Time that iterations spent in their parts, as far as --timing-log-level asks.
+  observe::Timers& timers() { return timers_; }
   /// Where the rank's kernels run.
   Stream& stream() { return stream_; }
   optim::Optimizer& optimizer() { return optimizer_; }
@@ -62,6 +68,8 @@ class Trainer {
   int64_t num_microbatches(const BatchSize& batch) const {
     return batch.run / config_.micro_batch_size;
   }
+  model::LossSum run_step();
+  optim::StepResult update();
   void check_finite(const IterationResult& result) const;
   void count_samples(const BatchSize& batch);
   data::SamplerConfig sampler_config(int64_t total_samples) const;
@@ -79,6 +87,7 @@ class Trainer {
   pipeline::Executor executor_;
   optim::Optimizer optimizer_;
   checkpoint::TrainState state_;
+  observe::Timers timers_;
 };
 
 }  // namespace weft::train

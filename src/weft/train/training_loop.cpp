@@ -128,8 +128,9 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
   report.skipped_iterations = interval_.skipped;
   report.nan_iterations = interval_.nan;
   print(iteration_line(report));
-  interval_ = {};
+  const int64_t iterations = std::exchange(interval_, {}).iterations;
   if (!first_report_printed_) print_first_report();
+  print_timers(iterations);
 }
 
 void TrainingLoop::print_first_report() {
@@ -148,6 +149,15 @@ void TrainingLoop::print_first_report() {
                      .max_reserved = std::max(memory.resident, memory.peak_resident)}));
 }
 
+void TrainingLoop::print_timers(int64_t iterations) {
+  observe::Timers& timers = trainer_.timers();
+  std::vector<TimerTimes> times;
+  for (const std::string& name : timers.names()) {
+    times.push_back({name, {timers.take_ms(name) / static_cast<double>(iterations)}});
+  }
+  for (const std::string& line : timer_block(config_.timing_option, times)) print(line);
+}
+
 void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& split,
                             int64_t consumed_samples, const std::string& prefix) {
   timers_.start(observe::timer_name::kEvaluate);
@@ -155,7 +165,7 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
   timers_.stop(observe::timer_name::kEvaluate);
   const TimerTimes time{.name = std::string(observe::timer_name::kEvaluate),
                         .rank_ms = {timers_.take_ms(observe::timer_name::kEvaluate)}};
-  for (const std::string& line : timer_block(TimingOption::minmax, {&time, 1})) print(line);
+  for (const std::string& line : timer_block(config_.timing_option, {&time, 1})) print(line);
   const std::vector<std::pair<std::string, double>> losses{{"lm loss", loss}};
   for (const std::string& line : validation_block(prefix, losses)) print(line);
   if (observers_.metrics != nullptr) {
@@ -194,8 +204,9 @@ void TrainingLoop::save() {
   checkpoint::TrainState state = trainer_.state();
   state.seed = config_.seed;
   state.model = to_json(record_);
+  state.schedule = to_json(trainer_.schedule());
   checkpoint::save_model(config_.save, std::move(state), trainer_.parameters(),
-                         &trainer_.optimizer());
+                         config_.no_save_optim ? nullptr : &trainer_.optimizer());
   saved_iteration_ = iteration();
   print(saved_line(iteration(), config_.save, {}));
 }

@@ -65,6 +65,8 @@ class TrainingLoop {
   void record_iteration(const IterationResult& result);
   void print_iteration(const IterationResult& result);
   void print_first_report();
+  /// The parts' mean times over `iterations` iterations.
+  void print_timers(int64_t iterations);
   void evaluate(const data::Dataset& dataset, const std::string& split, int64_t consumed_samples,
                 const std::string& prefix);
   /// Nothing while training goes on. Prints why it does not.
