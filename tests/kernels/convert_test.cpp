@@ -77,5 +77,20 @@ TEST(Convert, TakesOddSizes) {
   });
 }
 
+TEST(ConvertRows, TakesTheFirstColumnsOfEveryRow) {
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const Tensor x = variant.random({5, 40}, 1);
+    for (const DType to : element_types()) {
+      Tensor y = filled_tensor({5, 19}, NAN, to);
+      convert_rows({stream, {}}, x, 40, y);
+      for (size_t i = 0; i < 5 * 19; ++i) {
+        Tensor expected = filled_tensor({1}, element_of(x, i / 19 * 40 + i % 19), to);
+        ASSERT_EQ(element_of(y, i), element_of(expected, 0)) << name(to) << " " << i;
+      }
+    }
+  });
+}
+
 }  // namespace
 }  // namespace weft::kernels

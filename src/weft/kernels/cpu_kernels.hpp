@@ -58,7 +58,8 @@ namespace weft::kernels {
 
 /// The loops of one instruction set. Their arguments have been checked.
 struct CpuKernels {
-#define WEFT_MEMBER(name) decltype(&kernels::name) name;
+// A declared name cannot stand in parentheses.
+#define WEFT_MEMBER(name) decltype(&kernels::name) name;  // NOLINT(bugprone-macro-parentheses)
   WEFT_CPU_KERNELS(WEFT_MEMBER)
 #undef WEFT_MEMBER
 };

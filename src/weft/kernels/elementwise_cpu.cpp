@@ -54,15 +54,9 @@ void convert_rows(const Context& /*context*/, ConstTensorView x, int64_t x_strid
     with_type(y_MN.dtype(), [&]<typename To>(To) {
       const From* in = x.data<From>();
       To* out = y_MN.data<To>();
-      const auto convert_row = [=](int64_t row) {
-        const From* __restrict from = in + row * x_stride;
-        To* __restrict to = out + row * columns;
-        for (int64_t i = 0; i < columns; ++i) to[i] = store<To>(load(from[i]));
-      };
-      parallel_pieces(y_MN.shape().num_rows(), rows_per_piece(columns),
-                      [=](int64_t begin, int64_t end) {
-                        for (int64_t row = begin; row < end; ++row) convert_row(row);
-                      });
+      parallel_rows(y_MN.shape().num_rows(), columns, [=](int64_t row) {
+        convert_row(columns, in + row * x_stride, out + row * columns);
+      });
     });
   });
 }
