@@ -37,7 +37,8 @@ TEST(ErrorBlocks, AllProblemsAreOneBlockPrintedOnce) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_EQ(count(result.err, "error: "), 1U) << result.err;
   EXPECT_EQ(count(result.err, "--lr has a wrong value"), 1U);
-  EXPECT_EQ(count(result.err, "--grad-reduce-in-bf16"), 2U) << "once as the problem, once as the hint";
+  EXPECT_EQ(count(result.err, "--grad-reduce-in-bf16"), 2U)
+      << "once as the problem, once as the hint";
   EXPECT_EQ(count(result.err, "hidden_size argument is None"), 1U);
 }
 

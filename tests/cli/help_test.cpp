@@ -23,7 +23,8 @@ TEST(HelpCommand, PretrainHelpIsGroupedWithUnitsDefaultsAndAnExample) {
   EXPECT_THAT(result.out,
               HasSubstr("--weight-decay X                          decoupled weight decay [0.01]"));
   EXPECT_THAT(result.out, HasSubstr("(iterations)"));
-  EXPECT_EQ(result.out.find("--grad-reduce-in-bf16"), std::string::npos) << "offered before it works";
+  EXPECT_EQ(result.out.find("--grad-reduce-in-bf16"), std::string::npos)
+      << "offered before it works";
 }
 
 TEST(HelpCommand, HelpOfTheProgramListsTheCommands) {
