@@ -60,7 +60,7 @@ TEST(BenchTrainCommand, WrongWordsAreUsageErrors) {
   EXPECT_THAT(weft("bench train --help").out, HasSubstr("--breakdown"));
 }
 
-TEST(BenchGemmCommand, MeasuresEveryProductOfTheModel) {
+TEST(BenchGemmCommandSlow, MeasuresEveryProductOfTheModel) {
   const CommandResult result = weft("bench gemm" + kTiny + "--json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);
@@ -74,7 +74,7 @@ TEST(BenchGemmCommand, MeasuresEveryProductOfTheModel) {
   EXPECT_THAT(weft("bench gemm --help").out, HasSubstr("weft bench gemm --model"));
 }
 
-TEST(BenchKernelsCommand, MeasuresEachKernelBesideItsLimit) {
+TEST(BenchKernelsCommandSlow, MeasuresEachKernelBesideItsLimit) {
   const CommandResult result = weft("bench kernels" + kTiny +
                                     "--swiglu --normalization RMSNorm "
                                     "--position-embedding-type rope --bf16 --json");

@@ -2,10 +2,12 @@
 
 #include "reference/linear.hpp"
 #include "support/gradient_check.hpp"
+#include "support/kernel_variants.hpp"
 #include "support/tensor_near.hpp"
 #include "support/test_tensors.hpp"
 #include "support/thread_counts.hpp"
 #include "weft/kernels/gemm.hpp"
+#include "weft/kernels/onednn_product.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -14,22 +16,23 @@ using reference::LinearSizes;
 using namespace weft::testing;  // NOLINT(google-build-using-namespace)
 
 struct LinearCase {
-  explicit LinearCase(const LinearSizes& sizes)
+  explicit LinearCase(const LinearSizes& sizes, const KernelVariant& kernel = {})
       : size(sizes),
-        x(random_tensor({size.tokens, size.in}, 1)),
-        w(random_tensor({size.out, size.in}, 2)),
-        bias(random_tensor({size.out}, 3)),
-        dy(random_tensor({size.tokens, size.out}, 4)) {}
+        variant(kernel),
+        x(as_type(kernel.dtype, random_tensor({size.tokens, size.in}, 1))),
+        w(as_type(kernel.dtype, random_tensor({size.out, size.in}, 2))),
+        bias(as_type(kernel.dtype, random_tensor({size.out}, 3))),
+        dy(as_type(kernel.dtype, random_tensor({size.tokens, size.out}, 4))) {}
 
   /// y, dx, dw. dw starts at `dw_start`, the others at NaN: they are written, not added to.
   std::vector<Tensor> run(bool with_bias, float dw_start = 0.0F) const {
-    Stream stream;
-    const LinearPlan plan(stream, size.tokens, size.in, size.out, with_bias);
+    Stream stream({}, variant.set);
+    const LinearPlan plan(stream, size.tokens, size.in, size.out, with_bias, variant.dtype);
     Buffer workspace(plan.workspace_bytes());
     const Context context{stream, {workspace.data(), workspace.size_bytes()}};
     std::vector<Tensor> r;
-    r.push_back(filled_tensor(dy.shape(), NAN));
-    r.push_back(filled_tensor(x.shape(), NAN));
+    r.push_back(filled_tensor(dy.shape(), NAN, variant.dtype));
+    r.push_back(filled_tensor(x.shape(), NAN, variant.dtype));
     r.push_back(filled_tensor(w.shape(), dw_start));
     plan.forward(context, x, w, with_bias ? bias.view() : ConstTensorView(), r[0]);
     plan.backward_input(context, dy, w, r[1]);
@@ -38,27 +41,31 @@ struct LinearCase {
   }
 
   LinearSizes size;
+  KernelVariant variant;
   Tensor x;
   Tensor w;
   Tensor bias;
   Tensor dy;
 };
 
-void expect_matches_reference(const LinearSizes& size) {
-  SCOPED_TRACE(::testing::Message() << size.tokens << " tokens, " << size.in << " -> " << size.out);
-  const LinearCase layer(size);
+void expect_matches_reference(const LinearSizes& size, const KernelVariant& variant = {}) {
+  SCOPED_TRACE(::testing::Message() << size.tokens << " tokens, " << size.in << " -> " << size.out
+                                    << " in " << name(variant.dtype));
+  const LinearCase layer(size, variant);
   const auto x = to_double(layer.x);
   const auto w = to_double(layer.w);
-  const Tolerance base = tolerance_of(DType::f32);
   const auto depth = [](int64_t k) { return 2.0 * std::sqrt(static_cast<double>(k)); };
   for (const bool with_bias : {false, true}) {
     const std::vector<Tensor> r = layer.run(with_bias);
     const auto bias = with_bias ? to_double(layer.bias) : std::vector<double>{};
     const auto gradients = reference::linear_backward(size, to_double(layer.dy), x, w);
+    const Tolerance base = tolerance_of(variant.dtype);
     expect_tensor_near("y", r[0], reference::linear_forward(size, x, w, bias),
                        scaled(base, depth(size.in)));
     expect_tensor_near("dx", r[1], gradients.dx, scaled(base, depth(size.out)));
-    expect_tensor_near("dw", r[2], gradients.dw, scaled(base, depth(size.tokens)));
+    // Weight gradients are f32 in every type.
+    expect_tensor_near("dw", r[2], gradients.dw,
+                       scaled(tolerance_of(DType::f32), depth(size.tokens)));
   }
 }
 
@@ -69,6 +76,32 @@ TEST(Linear, MatchesTheReferenceAtOddSizes) {
     }
   }
   expect_matches_reference({300, 96, 130});  // packs the weight for the input gradient
+}
+
+TEST(Linear, MatchesTheReferenceInEveryTypeAndInstructionSet) {
+  for_each_variant([](const KernelVariant& variant) {
+    for (const LinearSizes& size : {LinearSizes{1, 1, 1}, LinearSizes{3, 17, 63},
+                                    LinearSizes{65, 64, 3}, LinearSizes{300, 96, 130}}) {
+      expect_matches_reference(size, variant);
+    }
+  });
+}
+
+TEST(Linear, SumsTheInputGradientOverPiecesOfOutputs) {
+  for_each_variant([](const KernelVariant& variant) {
+    expect_matches_reference({2, 3, 8193}, variant);  // two pieces and a rest of one output
+    expect_matches_reference({3, 2, 12288}, variant);
+  });
+}
+
+TEST(Linear, BitsDoNotDependOnThreadsInAnyType) {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    for (const LinearSizes& size : {LinearSizes{1500, 96, 80}, LinearSizes{1024, 64, 64},
+                                    LinearSizes{300, 256, 1024}, LinearSizes{40, 24, 8300}}) {
+      const LinearCase layer(size, {.dtype = dtype, .set = best_instruction_set()});
+      expect_same_for_thread_counts([&] { return layer.run(true); });
+    }
+  }
 }
 
 TEST(Linear, SumsTheWeightGradientOverPiecesOfTokens) {
@@ -115,6 +148,40 @@ TEST(LinearSlow, BitsDoNotDependOnThreadsAtModelSizes) {
     const LinearCase layer(size);
     expect_same_for_thread_counts([&] { return layer.run(false); });
   }
+}
+
+// The product that bf16 takes where it is the faster one, whatever this processor prefers.
+TEST(OneDnnProduct, MultipliesBf16) {
+  if (best_instruction_set() == InstructionSet::v3) GTEST_SKIP() << "this processor has no bf16";
+  const LinearSizes size{300, 130, 96};  // tokens, in, out
+  const LinearCase layer(size, {.dtype = DType::bf16, .set = InstructionSet::v4});
+  const auto run = [&](GemmSpec spec, const Tensor& a, const Tensor& b, Shape shape) {
+    spec.dtype = DType::bf16;
+    const OneDnnProduct product(spec);
+    Buffer workspace(product.workspace_bytes() + 64);
+    Tensor c(shape, spec.c_dtype);
+    product.run(workspace.data(), a.view().raw(), b.view().raw(), c.view().raw(), nullptr);
+    return c;
+  };
+  const auto products = [&] {
+    std::vector<Tensor> r;
+    r.push_back(run({.m = 300, .n = 96, .k = 130, .transpose_b = true, .c_dtype = DType::bf16},
+                    layer.x, layer.w, {300, 96}));
+    r.push_back(
+        run({.m = 300, .n = 130, .k = 96, .c_dtype = DType::bf16}, layer.dy, layer.w, {300, 130}));
+    r.push_back(run({.m = 96, .n = 130, .k = 300, .transpose_a = true, .accumulate = true},
+                    layer.dy, layer.x, {96, 130}));
+    return r;
+  };
+  const std::vector<Tensor> r = products();
+  const auto x = to_double(layer.x);
+  const auto w = to_double(layer.w);
+  const auto gradients = reference::linear_backward(size, to_double(layer.dy), x, w);
+  const Tolerance rounded = scaled(tolerance_of(DType::bf16), 40.0);
+  expect_tensor_near("y", r[0], reference::linear_forward(size, x, w, {}), rounded);
+  expect_tensor_near("dx", r[1], gradients.dx, rounded);
+  expect_tensor_near("dw", r[2], gradients.dw, scaled(tolerance_of(DType::f32), 40.0));
+  expect_same_for_thread_counts(products);
 }
 
 TEST(Gemm, EveryTranspositionAndAccumulation) {

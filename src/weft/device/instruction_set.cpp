@@ -1,5 +1,7 @@
 #include "weft/device/instruction_set.hpp"
 
+#include <cpuid.h>
+
 namespace weft {
 
 std::string_view name(InstructionSet set) {
@@ -20,9 +22,22 @@ InstructionSet best_instruction_set() {
   return has_v4 ? InstructionSet::v4 : InstructionSet::v3;
 }
 
+namespace {
+
+bool has_amx_bf16() {
+  constexpr unsigned kAmxBf16 = 1U << 22;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kAmxBf16) != 0;
+}
+
+}  // namespace
+
 bool multiplies_bf16_fast(InstructionSet set) {
   if (set != InstructionSet::v4) return false;
-  return __builtin_cpu_is("intel") == 0 || __builtin_cpu_supports("amx-bf16") != 0;
+  return __builtin_cpu_is("intel") == 0 || has_amx_bf16();
 }
 
 }  // namespace weft

@@ -8,8 +8,7 @@ namespace weft::model {
 
 Linear::Linear(const Stream& stream, int64_t tokens, Parameter& weight, Parameter* bias,
                BiasPlace place)
-    : tokens_(tokens),
-      weight_(&weight),
+    : weight_(&weight),
       bias_(bias),
       place_(place),
       plan_(stream, tokens, weight.shape[1], weight.shape[0],

@@ -40,7 +40,6 @@ class Linear {
   ConstTensorView bias_value() const;
 
  private:
-  int64_t tokens_;
   Parameter* weight_;
   Parameter* bias_;
   BiasPlace place_;
