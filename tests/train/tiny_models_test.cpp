@@ -16,6 +16,10 @@ namespace weft::train {
 namespace {
 
 constexpr double kTolerance = 1e-5;  // relative
+// Of the gradient norm after the first update. Adam divides by the size of the gradient: where that
+// is nearly zero the last bit of fp32 decides, and the Llama's fourth norm moves between 0.4e-5
+// and 1.4e-5 with the order of sums in a build.
+constexpr double kNormTolerance = 2e-5;
 
 class TinySource final : public pipeline::MicrobatchSource {
  public:
@@ -55,7 +59,8 @@ void expect_four_steps(const testing::TinyGpt& tiny) {
     const auto result =
         optimizer.step({stream, {}}, constants.at("lr"), constants.at("weight_decay"));
     const double expected_norm = expected.at("grad_norm");
-    EXPECT_NEAR(result.grad_norm, expected_norm, kTolerance * expected_norm) << step;
+    const double tolerance = optimizer.num_steps() == 1 ? kTolerance : kNormTolerance;
+    EXPECT_NEAR(result.grad_norm, expected_norm, tolerance * expected_norm) << step;
     const auto& listed = expected.at("param_first4_after");
     EXPECT_FALSE(listed.empty());
     for (const model::Parameter& parameter : parameters.all()) {
