@@ -168,7 +168,7 @@ bool Endpoint::accept(const PostedReceive& receive, const MessageHeader& header)
   if (fault.empty()) return true;
   const std::lock_guard lock(mutex_);
   if (receive.batch->fault.empty()) receive.batch->fault = std::move(fault);
-  changed_.notify_all();
+  announce_change();
   return false;
 }
 
@@ -187,7 +187,7 @@ void Endpoint::complete(const PostedReceive& receive, const MessageHeader& heade
   if (!fault.empty()) receive.batch->fault = fault;
   if (receive.header_out != nullptr) *receive.header_out = header;
   receive.batch->finish(receive.item);
-  if (receive.batch->pending == 0 || !fault.empty()) changed_.notify_all();
+  if (receive.batch->pending == 0 || !fault.empty()) announce_change();
 }
 
 void Endpoint::finish(Batch& batch, size_t item) { finish_items(batch, {item}); }
@@ -195,7 +195,7 @@ void Endpoint::finish(Batch& batch, size_t item) { finish_items(batch, {item}); 
 void Endpoint::finish_items(Batch& batch, const std::vector<size_t>& items) {
   const std::lock_guard lock(mutex_);
   for (const size_t item : items) batch.finish(item);
-  if (batch.pending == 0) changed_.notify_all();
+  if (batch.pending == 0) announce_change();
 }
 
 std::vector<size_t> Endpoint::withdraw_messages(const Batch& batch) {
@@ -206,7 +206,7 @@ std::vector<size_t> Endpoint::withdraw_messages(const Batch& batch) {
 void Endpoint::release(std::exception_ptr error) {
   const std::lock_guard lock(mutex_);
   if (!failure_) failure_ = std::move(error);
-  changed_.notify_all();
+  announce_change();
 }
 
 bool Endpoint::is_released() const {

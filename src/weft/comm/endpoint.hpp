@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -29,6 +30,8 @@ struct EndpointConfig {
   int world_size = 1;
   uint64_t job = 0;
   std::chrono::duration<double> timeout{600.0};  ///< deadline of every blocking wait
+  /// How long a wait watches for its end before it sleeps.
+  std::chrono::nanoseconds spin{0};
   std::vector<Fault> faults = {};
 };
 
@@ -155,6 +158,11 @@ class Endpoint {
   void match(const PostedReceive& receive, ArrivedMessage message);
   void block(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
              const DebtsOf& debts);
+  /// Watches for a change for at most config_.spin; returns once `done` says so or the world has
+  /// failed.
+  void watch(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done);
+  /// Says to waits that something has changed. Call it with the lock held.
+  void announce_change();
   std::string name_of(const MessageHeader& header) const;
   void fail_with_fault(const std::string& fault);
   void withdraw(Batch& batch);
@@ -166,6 +174,7 @@ class Endpoint {
   FaultInjector faults_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::atomic<uint64_t> num_changes_ = 0;  ///< what watch looks at without the lock
   Mailbox mailbox_;
   std::vector<Wait> waits_;
   std::array<Record, kRecent> recent_;

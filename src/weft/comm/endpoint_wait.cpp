@@ -13,6 +13,7 @@ void Endpoint::block(std::unique_lock<std::mutex>& lock, const std::function<boo
   const auto since = Clock::now();
   const auto deadline = since + std::chrono::duration_cast<Clock::duration>(config_.timeout);
   waits_.push_back({&debts, since});
+  watch(lock, done);
   bool reported = false;
   while (!done() && !failure_) {
     if (reported) {
@@ -25,6 +26,22 @@ void Endpoint::block(std::unique_lock<std::mutex>& lock, const std::function<boo
     }
   }
   std::erase_if(waits_, [&](const Wait& wait) { return wait.debts == &debts; });
+}
+
+void Endpoint::watch(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) {
+  const auto end = Clock::now() + config_.spin;
+  while (Clock::now() < end && !done() && !failure_) {
+    const uint64_t seen = num_changes_.load(std::memory_order_relaxed);
+    lock.unlock();
+    while (num_changes_.load(std::memory_order_acquire) == seen && Clock::now() < end) {
+    }
+    lock.lock();
+  }
+}
+
+void Endpoint::announce_change() {
+  num_changes_.fetch_add(1, std::memory_order_release);
+  changed_.notify_all();
 }
 
 void Endpoint::wait(Batch& batch, const MessageHeader& what) {
