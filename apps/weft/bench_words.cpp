@@ -6,7 +6,6 @@
 #include <charconv>
 #include <fstream>
 #include <thread>
-#include <utility>
 
 #include "apps/weft/option_sources.hpp"
 #include "weft/base/error.hpp"
