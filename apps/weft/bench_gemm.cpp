@@ -77,10 +77,11 @@ LayerRates measure(Stream& stream, const Layer& layer, DType dtype) {
   Tensor dw({layer.out, layer.in}, DType::f32);
   const double flops = 2.0 * static_cast<double>(layer.tokens) * static_cast<double>(layer.in) *
                        static_cast<double>(layer.out);
-  return {.layer = layer,
-          .forward = rate_of(flops, [&] { plan.forward(context, x, w, {}, y); }),
-          .input_gradient = rate_of(flops, [&] { plan.backward_input(context, y, w, x); }),
-          .weight_gradient = rate_of(flops, [&] { plan.backward_weight(context, y, x, dw); })};
+  return {
+      .layer = layer,
+      .forward = rate_of(flops, [&] { plan.forward(context, x, w, {}, y); }),
+      .input_gradient = rate_of(flops, [&] { plan.backward_input(context, y, w, x); }),
+      .weight_gradient = rate_of(flops, [&] { plan.backward_weight(context, y, x, true, dw); })};
 }
 
 int run(Program& program, Logger& logger) {

@@ -51,7 +51,7 @@ void linear_backward_input(benchmark::State& state) {
 
 void linear_backward_weight(benchmark::State& state) {
   LinearBench bench(state.range(0), state.range(1), state.range(2));
-  for (auto _ : state) bench.plan.backward_weight(bench.context, bench.y, bench.x, bench.w);
+  for (auto _ : state) bench.plan.backward_weight(bench.context, bench.y, bench.x, true, bench.w);
   report(state);
 }
 

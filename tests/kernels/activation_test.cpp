@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 
 #include "reference/activation.hpp"
 #include "support/gradient_check.hpp"
 #include "support/kernel_variants.hpp"
 #include "support/vectors.hpp"
+#include "weft/kernels/activation_math.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -49,6 +51,22 @@ TEST(Activation, MatchesTheReferenceAtOddSizes) {
       }
     }
   });
+}
+
+TEST(NormalPoint, IsWithinItsStatedErrors) {
+  double worst = 0.0;
+  double worst_relative = 0.0;
+  for (float x = -14.0F; x < 14.0F; x += 1.37e-4F) {
+    const double exact = 0.5 * std::erfc(-static_cast<double>(x) / std::sqrt(2.0));
+    const double error = std::abs(static_cast<double>(NormalPoint(x).distribution) - exact);
+    worst = std::max(worst, error);
+    if (x >= -5.0F) worst_relative = std::max(worst_relative, error / exact);
+  }
+  EXPECT_LT(worst, 2.2e-7);
+  EXPECT_LT(worst_relative, 8e-7);
+  EXPECT_EQ(NormalPoint(INFINITY).distribution, 1.0F);
+  EXPECT_EQ(NormalPoint(-INFINITY).distribution, 0.0F);
+  EXPECT_TRUE(std::isnan(NormalPoint(NAN).distribution));
 }
 
 TEST(Activation, ReferenceAgreesWithCentralDifferences) {

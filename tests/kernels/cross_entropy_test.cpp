@@ -21,9 +21,9 @@ std::vector<int64_t> some_labels(int64_t tokens, int64_t vocab) {
   return labels;
 }
 
-/// Loss, and the gradient that has taken the place of the logits.
-std::vector<Tensor> run_cross_entropy(const KernelVariant& variant, const Tensor& logits,
-                                      const std::vector<int64_t>& labels, const Tensor& dloss) {
+/// Loss, and the gradient that has taken the place of the logits, by the pieces for ranks.
+std::vector<Tensor> run_pieces(const KernelVariant& variant, const Tensor& logits,
+                               const std::vector<int64_t>& labels, const Tensor& dloss) {
   Stream stream = variant.stream();
   const Context context{stream, {}};
   const int64_t tokens = logits.shape()[0];
@@ -38,6 +38,18 @@ std::vector<Tensor> run_cross_entropy(const KernelVariant& variant, const Tensor
   cross_entropy_sums(context, r[1], labels_T, 0, max, predicted, sum_exp);
   cross_entropy_loss(context, predicted, sum_exp, r[0]);
   cross_entropy_backward(context, r[1], labels_T, 0, max, sum_exp, dloss);
+  return r;
+}
+
+/// The same by the function for one rank.
+std::vector<Tensor> run_cross_entropy(const KernelVariant& variant, const Tensor& logits,
+                                      const std::vector<int64_t>& labels, const Tensor& dloss) {
+  Stream stream = variant.stream();
+  const int64_t tokens = logits.shape()[0];
+  std::vector<Tensor> r;
+  r.push_back(filled_tensor({tokens}, NAN));
+  r.push_back(copy_of(logits));
+  cross_entropy({stream, {}}, r[1], index_tensor({tokens}, labels), dloss, r[0]);
   return r;
 }
 
@@ -59,6 +71,32 @@ TEST(CrossEntropy, MatchesTheReferenceAtOddSizes) {
         }
       }
     }
+  });
+}
+
+TEST(CrossEntropy, ThePiecesGiveTheBitsOfTheWhole) {
+  for_each_variant([](const KernelVariant& variant) {
+    const Tensor logits = variant.random({5, 1003}, 1, 4.0);
+    const Tensor dloss = random_tensor({5}, 2);
+    const auto labels = some_labels(5, 1003);
+    const std::vector<Tensor> whole = run_cross_entropy(variant, logits, labels, dloss);
+    const std::vector<Tensor> pieces = run_pieces(variant, logits, labels, dloss);
+    expect_same_bits("loss", pieces[0], whole[0]);
+    expect_same_bits("gradient", pieces[1], whole[1]);
+  });
+}
+
+TEST(CrossEntropy, WithoutTokenWeightsTheLogitsStay) {
+  for_each_variant([](const KernelVariant& variant) {
+    const Tensor logits = variant.random({5, 77}, 1);
+    const auto labels = some_labels(5, 77);
+    Stream stream = variant.stream();
+    Tensor in_place = copy_of(logits);
+    Tensor loss({5}, DType::f32);
+    cross_entropy({stream, {}}, in_place, index_tensor({5}, labels), {}, loss);
+    expect_same_bits("logits", in_place, logits);
+    const auto r = run_cross_entropy(variant, logits, labels, random_tensor({5}, 2));
+    expect_same_bits("loss", loss, r[0]);
   });
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "reference/linear.hpp"
 #include "support/gradient_check.hpp"
 #include "support/kernel_variants.hpp"
@@ -24,8 +26,8 @@ struct LinearCase {
         bias(as_type(kernel.dtype, random_tensor({size.out}, 3))),
         dy(as_type(kernel.dtype, random_tensor({size.tokens, size.out}, 4))) {}
 
-  /// y, dx, dw. dw starts at `dw_start`, the others at NaN: they are written, not added to.
-  std::vector<Tensor> run(bool with_bias, float dw_start = 0.0F) const {
+  /// y, dx, dw. What is written starts at NaN; `dw_start` is what dw is added to, if to anything.
+  std::vector<Tensor> run(bool with_bias, std::optional<float> dw_start = {}) const {
     Stream stream({}, variant.set);
     const LinearPlan plan(stream, size.tokens, size.in, size.out, with_bias, variant.dtype);
     Buffer workspace(plan.workspace_bytes());
@@ -33,10 +35,10 @@ struct LinearCase {
     std::vector<Tensor> r;
     r.push_back(filled_tensor(dy.shape(), NAN, variant.dtype));
     r.push_back(filled_tensor(x.shape(), NAN, variant.dtype));
-    r.push_back(filled_tensor(w.shape(), dw_start));
+    r.push_back(filled_tensor(w.shape(), dw_start.value_or(NAN)));
     plan.forward(context, x, w, with_bias ? bias.view() : ConstTensorView(), r[0]);
     plan.backward_input(context, dy, w, r[1]);
-    plan.backward_weight(context, dy, x, r[2]);
+    plan.backward_weight(context, dy, x, dw_start.has_value(), r[2]);
     return r;
   }
 
@@ -94,6 +96,14 @@ TEST(Linear, SumsTheInputGradientOverPiecesOfOutputs) {
   });
 }
 
+// Where bf16 is multiplied in f32, the input gradient runs in panels of 1024 rows: the first packs
+// the weight as it is, the rest is too small to pack and reads it converted.
+TEST(Linear, MatchesTheReferenceWhenOnlySomePanelsPack) {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    expect_matches_reference({1124, 2, 8192}, {.dtype = dtype, .set = best_instruction_set()});
+  }
+}
+
 TEST(Linear, BitsDoNotDependOnThreadsInAnyType) {
   for (const DType dtype : {DType::bf16, DType::f16}) {
     for (const LinearSizes& size : {LinearSizes{1500, 96, 80}, LinearSizes{1024, 64, 64},
@@ -116,6 +126,19 @@ TEST(Linear, TheWeightGradientAddsToWhatIsThere) {
   for (double& value : expected) value += 7.0;
   expect_tensor_near("dw", layer.run(false, 7.0F)[2], expected,
                      scaled(tolerance_of(DType::f32), 70.0));
+}
+
+TEST(Linear, WritingTheWeightGradientGivesTheBitsOfAddingItToZeros) {
+  for_each_variant([](const KernelVariant& variant) {
+    for (const LinearSizes& size :
+         {LinearSizes{1, 1, 1}, LinearSizes{65, 17, 63}, LinearSizes{300, 96, 130},
+          LinearSizes{1500, 96, 80}, LinearSizes{2048, 48, 64}}) {
+      SCOPED_TRACE(::testing::Message()
+                   << size.tokens << " tokens, " << size.in << " -> " << size.out);
+      const LinearCase layer(size, variant);
+      expect_same_bits("dw", layer.run(false)[2], layer.run(false, 0.0F)[2]);
+    }
+  });
 }
 
 TEST(Linear, ReferenceAgreesWithCentralDifferences) {

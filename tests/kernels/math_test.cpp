@@ -52,17 +52,39 @@ TEST(Lanes, SumFollowsTheDocumentedOrder) {
   EXPECT_EQ(lane_sum<float>(33, [&](int64_t i) { return x[i]; }), 16777218.0F);
 }
 
-TEST(Lanes, MaxSeesEveryPlaceAndNan) {
-  for (const int64_t size : {1, 2, 15, 16, 17, 40}) {
+template <typename T>
+class RowMax : public ::testing::Test {};
+using ElementTypes = ::testing::Types<float, BFloat16, Float16>;
+TYPED_TEST_SUITE(RowMax, ElementTypes, );
+
+TYPED_TEST(RowMax, SeesEveryPlaceAndNan) {
+  using T = TypeParam;
+  for (const int64_t size : {1, 2, 15, 16, 17, 40, 100}) {
     for (int64_t place = 0; place < size; ++place) {
-      float x[40];
-      std::fill(std::begin(x), std::end(x), -3.0F);
-      x[place] = -1.0F;
-      EXPECT_EQ(lane_max(x, size), -1.0F) << place << " of " << size;
-      x[place] = NAN;
-      EXPECT_TRUE(std::isnan(lane_max(x, size))) << place << " of " << size;
+      T x[100];
+      std::fill(std::begin(x), std::end(x), store<T>(-3.0F));
+      x[place] = store<T>(-1.0F);
+      EXPECT_EQ(load(row_max(size, x)), -1.0F) << place << " of " << size;
+      for (const float nan : {NAN, -NAN}) {
+        x[place] = store<T>(nan);
+        EXPECT_TRUE(std::isnan(load(row_max(size, x)))) << place << " of " << size;
+      }
     }
   }
+}
+
+TYPED_TEST(RowMax, OrdersNumbersOfBothSignsAndInfinities) {
+  using T = TypeParam;
+  const float ascending[] = {-INFINITY, -6e4F, -2.0F, -1.0F, -0.5F,   -6e-8F, -0.0F,
+                             0.0F,      6e-8F, 0.5F,  1.0F,  1.0078F, 6e4F,   INFINITY};
+  for (const float a : ascending) {
+    for (const float b : ascending) {
+      const T x[] = {store<T>(a), store<T>(b)};
+      EXPECT_EQ(load(row_max(2, x)), std::max(load(x[0]), load(x[1]))) << a << " and " << b;
+    }
+  }
+  const T zeros[] = {store<T>(-0.0F), store<T>(0.0F)};
+  EXPECT_FALSE(std::signbit(load(row_max(2, zeros))));
 }
 
 TEST(PhiloxLanes, EqualTheScalarGenerator) {

@@ -74,7 +74,7 @@ TEST_P(GptVector, ForwardGivesLogitsAndTokenLosses) {
 }
 
 TEST_P(GptVector, GradientsOfTwoMicrobatchesMatch) {
-  chunk_.zero_gradients();
+  chunk_.start_gradients();
   for (int64_t m = 0; m < tiny_.num_microbatches; ++m) {
     const auto data = tiny_.microbatch(m);
     chunk_.forward(slot_, data.view(), 1.0 / static_cast<double>(tiny_.num_microbatches));

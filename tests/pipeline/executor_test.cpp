@@ -137,7 +137,7 @@ TEST(Executor, TheMeanOverTokensWeighsMicrobatchesByTheirTokens) {
   model::ActivationSlot slot = chunk.make_slot(arena);
   RandomSource source(true);
   for (int64_t m = 0; m < kMicrobatches; ++m) {
-    chunk.zero_gradients();
+    chunk.start_gradients();
     const model::LossSum loss = chunk.forward(slot, source.microbatch(m), 1.0);
     chunk.backward(slot);
     chunk.finalize_gradients();

@@ -34,7 +34,7 @@ struct ModelRun {
   }
 
   double step(const MicrobatchData& data) {
-    chunk.zero_gradients();
+    chunk.start_gradients();
     const model::LossSum loss = chunk.forward(slot, data.view(), 1.0);
     if (chunk.mode() == model::BackwardMode::split) {
       chunk.backward_input(slot);

@@ -28,7 +28,7 @@ void attend(const T* q, const T* keys, const T* values, int64_t count, int64_t s
       scores[i] =
           factor * lane_sum<float>(dim, [=](int64_t d) { return load(q[d]) * load(key[d]); });
     }
-    const float rescale = softmax.advance(lane_max(scores, block));
+    const float rescale = softmax.advance(row_max(block, scores));
     for (int64_t d = 0; d < dim; ++d) sums[d] *= rescale;
     for (int64_t i = 0; i < block; ++i) {
       const float p = math::exp(scores[i] - softmax.max);

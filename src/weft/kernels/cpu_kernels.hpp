@@ -34,6 +34,7 @@
   X(embedding_backward)         \
   X(dropout_forward)            \
   X(bias_dropout_add_forward)   \
+  X(cross_entropy)              \
   X(cross_entropy_max)          \
   X(cross_entropy_sums)         \
   X(cross_entropy_loss)         \

@@ -6,6 +6,17 @@
 
 namespace weft::kernels {
 
+void cross_entropy(const Context& context, TensorView logits_TV, ConstTensorView labels_T,
+                   ConstTensorView dloss_T, TensorView loss_T) {
+  const TimedKernel timed(context.stream, "cross entropy");
+  const int64_t tokens = logits_TV.shape().num_rows();
+  check_element_type("logits_TV", logits_TV);
+  check_size("labels_T", labels_T, tokens, DType::i64);
+  if (!dloss_T.empty()) check_size("dloss_T", dloss_T, tokens);
+  check_size("loss_T", loss_T, tokens);
+  cpu_kernels(context.stream).cross_entropy(context, logits_TV, labels_T, dloss_T, loss_T);
+}
+
 void cross_entropy_max(const Context& context, ConstTensorView logits_TV, TensorView max_T) {
   const TimedKernel timed(context.stream, "cross entropy");
   check_element_type("logits_TV", logits_TV);

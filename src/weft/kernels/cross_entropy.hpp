@@ -5,9 +5,15 @@
 
 namespace weft::kernels {
 
+/// Cross entropy of one rank that holds the whole vocabulary: the loss of each token into loss_T
+/// and, unless dloss_T is empty, the gradient (softmax - onehot(label)) * dloss_T in the place of
+/// logits_TV. labels_T is i64. Gives the bits of the pieces below, but takes a row through all of
+/// them while it is in the cache.
+void cross_entropy(const Context& context, TensorView logits_TV, ConstTensorView labels_T,
+                   ConstTensorView dloss_T, TensorView loss_T);
+
 // Vocabulary-parallel cross entropy (reference/megatron.md 4.5) in the pieces between which ranks
-// reduce: max over ranks of max_T, then sums over ranks of predicted_T and sum_exp_T. One rank that
-// holds the whole vocabulary runs them back to back.
+// reduce: max over ranks of max_T, then sums over ranks of predicted_T and sum_exp_T.
 
 /// max_T = maximum of each row of logits_TV.
 void cross_entropy_max(const Context& context, ConstTensorView logits_TV, TensorView max_T);

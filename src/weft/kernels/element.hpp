@@ -1,5 +1,8 @@
 #pragma once
 
+#include <bit>
+#include <cstdint>
+
 #include "weft/kernels/isa.hpp"
 #include "weft/tensor/dtype.hpp"
 
@@ -27,6 +30,14 @@ template <>
 inline Float16 store<Float16>(float value) {
   return to_float16(value);
 }
+
+/// An element's bits, and those that are all set in infinities and NaN alone.
+inline uint32_t bits_of(float element) { return std::bit_cast<uint32_t>(element); }
+inline uint16_t bits_of(BFloat16 element) { return element.bits; }
+inline uint16_t bits_of(Float16 element) { return element.bits; }
+inline uint32_t exponent_of(float /*type*/) { return 0x7F800000u; }
+inline uint16_t exponent_of(BFloat16 /*type*/) { return 0x7F80; }
+inline uint16_t exponent_of(Float16 /*type*/) { return 0x7C00; }
 
 /// Calls body with a value of the C++ type of `dtype`: f32, bf16 or f16.
 template <typename Body>

@@ -125,17 +125,6 @@ inline FloatPair row_sum_pair(int64_t size, const Function& f, const Inputs*... 
   return {fold_lanes(first), fold_lanes(second)};
 }
 
-/// Largest element of a row that has one; NaN when any element is NaN.
-template <typename T>
-inline float row_max(int64_t size, const T* x) {
-  BlockReader<T> reader(x);
-  float result = load(x[0]);
-  for_blocks(size, block_size<T>(size), [&](int64_t begin, int64_t count) {
-    result = max_or_nan(result, lane_max(reader.read(begin, count), count));
-  });
-  return result;
-}
-
 /// map_row on all threads.
 template <typename T, typename Function, typename... Inputs>
 inline void map_all(int64_t size, T* y, const Function& f, const Inputs*... x) {

@@ -129,18 +129,6 @@ int64_t count_zeros(const Context& /*context*/, ConstTensorView x) {
   return zeros.load();
 }
 
-namespace {
-
-/// An element's bits, and those that are all set in infinities and NaN alone.
-uint32_t bits_of(float element) { return math::bits_of(element); }
-uint16_t bits_of(BFloat16 element) { return element.bits; }
-uint16_t bits_of(Float16 element) { return element.bits; }
-uint32_t exponent_of(float /*type*/) { return 0x7F800000u; }
-uint16_t exponent_of(BFloat16 /*type*/) { return 0x7F80; }
-uint16_t exponent_of(Float16 /*type*/) { return 0x7C00; }
-
-}  // namespace
-
 bool all_finite(const Context& /*context*/, ConstTensorView x) {
   std::atomic<bool> finite{true};
   with_type(x.dtype(), [&]<typename T>(T) {

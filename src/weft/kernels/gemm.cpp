@@ -42,6 +42,14 @@ GemmSpec panel_spec(const GemmSpec& spec, int64_t rows) {
   return panel;
 }
 
+/// The type in which the f32 product `panel` takes a B of `dtype`: bf16 stays where B is packed,
+/// which converts it in the same pass. oneDNN does that with AVX-512, whatever set the stream has.
+DType b_type(DType dtype, const GemmSpec& panel) {
+  const bool packs = dtype == DType::bf16 && OneDnnProduct::packs_b(panel) &&
+                     best_instruction_set() == InstructionSet::v4;
+  return packs ? dtype : DType::f32;
+}
+
 ConstTensorView at(ConstTensorView matrix, int64_t element, int64_t count) {
   const auto* bytes = static_cast<const std::byte*>(matrix.raw());
   return {bytes + static_cast<size_t>(element) * size_of(matrix.dtype()), matrix.dtype(), {count}};
@@ -69,8 +77,12 @@ class GemmPlan::Backend {
       return;
     }
     const int64_t rows = panel_rows(spec);
-    whole_.emplace(panel_spec(spec, rows));
-    if (spec.m % rows != 0) rest_.emplace(panel_spec(spec, spec.m % rows));
+    const auto make = [&spec](int64_t count) {
+      const GemmSpec panel = panel_spec(spec, count);
+      return OneDnnProduct(panel, b_type(spec.dtype, panel));
+    };
+    whole_ = make(rows);
+    if (spec.m % rows != 0) rest_ = make(spec.m % rows);
   }
 
   size_t workspace_bytes() const {
@@ -90,11 +102,11 @@ class GemmPlan::Backend {
     }
     Arena arena(context.workspace.data(), context.workspace.size());
     const Panels panels = take_panels(arena);
-    convert(context, b, panels.b);
+    if (!panels.b.empty()) convert(context, b, panels.b);
     if (spec_.bias) convert(context, bias, panels.bias);
     for (int64_t first = 0; first < spec_.m; first += panel_rows(spec_)) {
       const int64_t rows = std::min(panel_rows(spec_), spec_.m - first);
-      run_panel(context, first, rows, a, panels, c);
+      run_panel(context, first, rows, a, b, panels, c);
     }
   }
 
@@ -102,7 +114,7 @@ class GemmPlan::Backend {
   /// Operands of one panel in f32. C is only needed where the result is rounded.
   struct Panels {
     TensorView a;
-    TensorView b;
+    TensorView b;  ///< empty where every product packs B as it is
     TensorView c;
     TensorView bias;
     size_t bytes = 0;
@@ -110,7 +122,8 @@ class GemmPlan::Backend {
 
   Panels take_panels(Arena& arena) const {
     Panels panels;
-    panels.b = arena.take({spec_.k, spec_.n});
+    const bool rest_reads_b = rest_ && rest_->b_dtype() == DType::f32;
+    if (whole_->b_dtype() == DType::f32 || rest_reads_b) panels.b = arena.take({spec_.k, spec_.n});
     panels.a = arena.take({panel_rows(spec_), spec_.k});
     if (rounds()) panels.c = arena.take({panel_rows(spec_), spec_.n});
     if (spec_.bias) panels.bias = arena.take({spec_.n});
@@ -119,7 +132,7 @@ class GemmPlan::Backend {
   }
 
   void run_panel(const Context& context, int64_t first, int64_t rows, ConstTensorView a,
-                 const Panels& panels, TensorView c) const {
+                 ConstTensorView b, const Panels& panels, TensorView c) const {
     const int64_t stored_rows = spec_.transpose_a ? spec_.k : rows;
     const int64_t columns = spec_.transpose_a ? rows : spec_.k;
     const int64_t start = spec_.transpose_a ? first : first * spec_.a_row();
@@ -129,8 +142,9 @@ class GemmPlan::Backend {
     const TensorView c_panel = rounds() ? at(panels.c, 0, rows * spec_.n) : c_rows;
     if (spec_.accumulate && rounds()) convert(context, c_rows, c_panel);
     const OneDnnProduct& product = rows == panel_rows(spec_) ? *whole_ : *rest_;
-    product.run(context.workspace.data() + panels.bytes, panels.a.raw(), panels.b.raw(),
-                c_panel.raw(), panels.bias.raw());
+    const void* b_read = product.b_dtype() == DType::f32 ? panels.b.raw() : b.raw();
+    product.run(context.workspace.data() + panels.bytes, panels.a.raw(), b_read, c_panel.raw(),
+                panels.bias.raw());
     if (rounds()) convert(context, c_panel, c_rows);
   }
 

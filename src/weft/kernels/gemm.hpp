@@ -73,9 +73,10 @@ class LinearPlan {
   /// dx_TI = dy_TO w_OI.
   void backward_input(const Context& context, ConstTensorView dy_TO, ConstTensorView w_OI,
                       TensorView dx_TI) const;
-  /// dw_OI += dy_TO^T x_TI.
+  /// dw_OI = dy_TO^T x_TI; with `accumulate` it is added to what dw_OI holds. Written and added to
+  /// zeros the bits are the same, but for the sign of a sum that underflows to zero.
   void backward_weight(const Context& context, ConstTensorView dy_TO, ConstTensorView x_TI,
-                       TensorView dw_OI) const;
+                       bool accumulate, TensorView dw_OI) const;
 
  private:
   bool splits_outputs() const { return out_ > kLargestUnsplit; }
@@ -92,6 +93,7 @@ class LinearPlan {
   GemmPlan backward_input_;                         ///< of all outputs, or of the first piece
   std::unique_ptr<GemmPlan> backward_input_piece_;  ///< adds a further piece
   std::unique_ptr<GemmPlan> backward_input_rest_;   ///< adds the last, smaller piece
+  GemmPlan backward_weight_first_;                  ///< writes what the pieces add to
   GemmPlan backward_weight_piece_;
   std::unique_ptr<GemmPlan> backward_weight_rest_;
 };

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <limits>
+#include <type_traits>
 
-#include "weft/kernels/isa.hpp"
+#include "weft/kernels/element.hpp"
 
 // Row reductions in 16 lanes: lane l takes elements l, l + 16, ... in order, then the lanes are
 // folded in halves (l + 8, l + 4, l + 2, l + 1). The order is part of the numeric contract
@@ -43,28 +46,30 @@ inline T lane_sum(int64_t size, const Term& term) {
   return fold_lanes(lanes);
 }
 
-/// The larger of two numbers; NaN when either is.
-inline float max_or_nan(float m, float v) {
-  // A NaN enters because m >= NaN is false, and stays because of m != m.
-  return m >= v || m != m ? m : v;
-}
-
-/// Largest element of `x`; NaN when any element is NaN.
-inline float lane_max(const float* __restrict x, int64_t size) {
-  float lanes[kLanes];
-  for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = x[0];
-  int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      lanes[lane] = max_or_nan(lanes[lane], x[i + lane]);
-    }
+/// Largest element of a row that has one; NaN when any element is NaN, +0 above -0. Of all element
+/// types the bits are sign and magnitude, so that integers can be compared in their place: their
+/// maximum has no order, vectorises, and 16-bit elements need no conversion.
+template <typename T>
+inline T row_max(int64_t size, const T* __restrict x) {
+  using Bits = decltype(bits_of(T{}));
+  using Signed = std::make_signed_t<Bits>;
+  constexpr int kSignShift = 8 * sizeof(Bits) - 1;
+  constexpr auto kMagnitude = static_cast<Bits>(static_cast<Bits>(~Bits{0}) >> 1);
+  // A negative number's magnitude is complemented: the larger it is, the smaller the integer.
+  const auto turned = [](Signed bits) {
+    return static_cast<Signed>(bits ^ ((bits >> kSignShift) & static_cast<Signed>(kMagnitude)));
+  };
+  Signed largest = std::numeric_limits<Signed>::min();
+  Bits magnitude = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    const Bits bits = bits_of(x[i]);
+    const Signed order = turned(static_cast<Signed>(bits));
+    const auto own = static_cast<Bits>(bits & kMagnitude);
+    largest = order > largest ? order : largest;
+    magnitude = own > magnitude ? own : magnitude;
   }
-  for (int64_t lane = 0; i + lane < size; ++lane) {
-    lanes[lane] = max_or_nan(lanes[lane], x[i + lane]);
-  }
-  float result = lanes[0];
-  for (int64_t lane = 1; lane < kLanes; ++lane) result = max_or_nan(result, lanes[lane]);
-  return result;
+  const bool has_nan = magnitude > exponent_of(T{});
+  return std::bit_cast<T>(has_nan ? magnitude : static_cast<Bits>(turned(largest)));
 }
 
 }  // namespace weft::kernels::inline WEFT_ISA

@@ -14,8 +14,13 @@ constexpr int64_t kPieceTokens = 1024;
 /// Outputs that one piece of a wide layer's input gradient sums.
 constexpr int64_t kPieceOutputs = 4096;
 
-GemmSpec weight_gradient(int64_t tokens, int64_t in, int64_t out, DType dtype) {
-  return {.m = out, .n = in, .k = tokens, .transpose_a = true, .accumulate = true, .dtype = dtype};
+GemmSpec weight_gradient(int64_t tokens, int64_t in, int64_t out, bool accumulate, DType dtype) {
+  return {.m = out,
+          .n = in,
+          .k = tokens,
+          .transpose_a = true,
+          .accumulate = accumulate,
+          .dtype = dtype};
 }
 
 /// The input gradient's share of `count` of the layer's `out` outputs, summed in f32.
@@ -54,8 +59,10 @@ LinearPlan::LinearPlan(const Stream& stream, int64_t tokens, int64_t in, int64_t
                         .dtype = dtype,
                         .c_dtype = dtype}),
       backward_input_(stream, input_gradient(tokens, in, out, out > kLargestUnsplit, dtype)),
-      backward_weight_piece_(stream,
-                             weight_gradient(std::min(tokens, kPieceTokens), in, out, dtype)) {
+      backward_weight_first_(
+          stream, weight_gradient(std::min(tokens, kPieceTokens), in, out, false, dtype)),
+      backward_weight_piece_(
+          stream, weight_gradient(std::min(tokens, kPieceTokens), in, out, true, dtype)) {
   const auto add_outputs = [&](int64_t count) {
     return std::make_unique<GemmPlan>(stream,
                                       input_gradient_piece(tokens, in, out, count, true, dtype));
@@ -67,7 +74,7 @@ LinearPlan::LinearPlan(const Stream& stream, int64_t tokens, int64_t in, int64_t
   const int64_t rest = tokens > kPieceTokens ? tokens % kPieceTokens : 0;
   if (rest > 0) {
     backward_weight_rest_ =
-        std::make_unique<GemmPlan>(stream, weight_gradient(rest, in, out, dtype));
+        std::make_unique<GemmPlan>(stream, weight_gradient(rest, in, out, true, dtype));
   }
 }
 
@@ -80,7 +87,8 @@ size_t LinearPlan::workspace_bytes() const {
   if (splits_outputs() && dtype_ != DType::f32) {
     bytes += aligned_size(static_cast<size_t>(tokens_ * in_) * sizeof(float));
   }
-  bytes = std::max({bytes, forward_.workspace_bytes(), backward_weight_piece_.workspace_bytes()});
+  bytes = std::max({bytes, forward_.workspace_bytes(), backward_weight_first_.workspace_bytes(),
+                    backward_weight_piece_.workspace_bytes()});
   return backward_weight_rest_ ? std::max(bytes, backward_weight_rest_->workspace_bytes()) : bytes;
 }
 
@@ -126,7 +134,7 @@ void LinearPlan::backward_input_pieces(const Context& context, ConstTensorView d
 }
 
 void LinearPlan::backward_weight(const Context& context, ConstTensorView dy_TO,
-                                 ConstTensorView x_TI, TensorView dw_OI) const {
+                                 ConstTensorView x_TI, bool accumulate, TensorView dw_OI) const {
   const TimedKernel timed(
       context.stream, splits_outputs() ? "wide linear weight gradient" : "linear weight gradient");
   check_size("dy_TO", dy_TO, tokens_ * out_, dtype_);
@@ -134,7 +142,9 @@ void LinearPlan::backward_weight(const Context& context, ConstTensorView dy_TO,
   const int64_t piece = std::min(tokens_, kPieceTokens);
   for (int64_t first = 0; first < tokens_; first += piece) {
     const int64_t count = std::min(piece, tokens_ - first);
-    const GemmPlan& plan = count == piece ? backward_weight_piece_ : *backward_weight_rest_;
+    const GemmPlan& plan = first == 0 && !accumulate ? backward_weight_first_
+                           : count == piece          ? backward_weight_piece_
+                                                     : *backward_weight_rest_;
     plan.run(context, part(dy_TO, first * out_, count, out_), part(x_TI, first * in_, count, in_),
              dw_OI);
   }

@@ -14,7 +14,6 @@ namespace weft::kernels::inline WEFT_ISA::math {
 
 WEFT_HOST_DEVICE inline float sqrt(float x) { return ::sqrtf(x); }
 WEFT_HOST_DEVICE inline float log(float x) { return ::logf(x); }
-WEFT_HOST_DEVICE inline float erf(float x) { return ::erff(x); }
 WEFT_HOST_DEVICE inline float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 WEFT_HOST_DEVICE inline double sqrt(double x) { return ::sqrt(x); }
 WEFT_HOST_DEVICE inline double log(double x) { return ::log(x); }

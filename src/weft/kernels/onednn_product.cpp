@@ -36,10 +36,6 @@ memory::desc matrix_a(const GemmSpec& spec) {
   return {{spec.m, spec.k}, type_of(spec.dtype), strides};
 }
 
-/// Whether B is brought into oneDNN's own layout before the product: plain row-major B runs up to
-/// 20 % slower, and the copy costs one pass over B (reference/cpu.md 1.3).
-bool packs_b(const GemmSpec& spec) { return !spec.transpose_b && spec.m >= 256 && spec.k <= 8192; }
-
 }  // namespace
 
 struct OneDnnProduct::Objects {
@@ -58,8 +54,8 @@ struct OneDnnProduct::Objects {
   std::unordered_map<int, memory> pack_arguments;
 };
 
-OneDnnProduct::OneDnnProduct(const GemmSpec& spec)
-    : spec_(spec), objects_(std::make_unique<Objects>()) {
+OneDnnProduct::OneDnnProduct(const GemmSpec& spec, DType b_dtype)
+    : spec_(spec), b_dtype_(b_dtype), objects_(std::make_unique<Objects>()) {
   // oneDNN divides its work by the threads that OpenMP promises. Where OMP_THREAD_LIMIT grants
   // fewer, the promise is made true: shares without a thread would never be computed.
   omp_set_num_threads(std::min(omp_get_max_threads(), omp_get_thread_limit()));
@@ -72,7 +68,7 @@ OneDnnProduct::OneDnnProduct(const GemmSpec& spec)
       attributes.set_post_ops(post_ops);
     }
     const memory::desc a = matrix_a(spec);
-    const memory::desc b = matrix(spec.k, spec.n, spec.transpose_b, spec.dtype);
+    const memory::desc b = matrix(spec.k, spec.n, spec.transpose_b, b_dtype);
     const memory::desc b_any({spec.k, spec.n}, type_of(spec.dtype), memory::format_tag::any);
     const memory::desc c = matrix(spec.m, spec.n, false, spec.c_dtype);
     const memory::desc bias = matrix(1, spec.n, false, spec.dtype);

@@ -1,6 +1,7 @@
 #include "weft/model/linear.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "weft/kernels/elementwise.hpp"
 
@@ -12,7 +13,9 @@ Linear::Linear(const Stream& stream, int64_t tokens, Parameter& weight, Paramete
       bias_(bias),
       place_(place),
       plan_(stream, tokens, weight.shape[1], weight.shape[0],
-            bias != nullptr && place == BiasPlace::in_linear, weight.value.dtype()) {}
+            bias != nullptr && place == BiasPlace::in_linear, weight.value.dtype()) {
+  weight.write_first = true;
+}
 
 void Linear::forward(const kernels::Context& context, ConstTensorView x_TI, TensorView y_TO) const {
   const bool add_bias = bias_ != nullptr && place_ == BiasPlace::in_linear;
@@ -26,13 +29,9 @@ void Linear::backward_input(const kernels::Context& context, ConstTensorView dy_
 
 void Linear::backward_weight(const kernels::Context& context, ConstTensorView dy_TO,
                              ConstTensorView x_TI) const {
-  backward_weight_into(context, dy_TO, x_TI, weight_->grad);
+  const bool accumulate = !std::exchange(weight_->grad_is_stale, false);
+  plan_.backward_weight(context, dy_TO, x_TI, accumulate, weight_->grad);
   if (bias_ != nullptr) kernels::column_sum(context, dy_TO, bias_->grad);
-}
-
-void Linear::backward_weight_into(const kernels::Context& context, ConstTensorView dy_TO,
-                                  ConstTensorView x_TI, TensorView grad_OI) const {
-  plan_.backward_weight(context, dy_TO, x_TI, grad_OI);
 }
 
 size_t Linear::workspace_bytes(const Stream& stream, const Sizes& sizes) {

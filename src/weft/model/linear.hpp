@@ -11,7 +11,8 @@ namespace weft::model {
 /// layers in Megatron: attention projection and fc2).
 enum class BiasPlace : uint8_t { in_linear, skipped };
 
-/// y_TO = x_TI W_OI^T + b_O on parameters of a ParameterSet, which outlives the layer.
+/// y_TO = x_TI W_OI^T + b_O on parameters of a ParameterSet, which outlives the layer. Layers of
+/// one weight run one after the other.
 class Linear {
  public:
   Linear(const Stream& stream, int64_t tokens, Parameter& weight, Parameter* bias, BiasPlace place);
@@ -20,12 +21,10 @@ class Linear {
   /// dx_TI = dy_TO W_OI.
   void backward_input(const kernels::Context& context, ConstTensorView dy_TO,
                       TensorView dx_TI) const;
-  /// Adds dy_TO^T x_TI to the weight's gradient and the column sums of dy_TO to the bias's.
+  /// Adds dy_TO^T x_TI to the weight's gradient, or writes it where that is stale, and adds the
+  /// column sums of dy_TO to the bias's.
   void backward_weight(const kernels::Context& context, ConstTensorView dy_TO,
                        ConstTensorView x_TI) const;
-  /// Adds dy_TO^T x_TI to `grad_OI` instead of the weight's own gradient.
-  void backward_weight_into(const kernels::Context& context, ConstTensorView dy_TO,
-                            ConstTensorView x_TI, TensorView grad_OI) const;
 
   /// Sizes of a layer that is yet to be made.
   struct Sizes {

@@ -275,11 +275,14 @@ const TransformerLayer::Gradients& ModelChunk::gradients(const ActivationSlot& s
   return mode_ == BackwardMode::split ? slot.gradients[layer] : slot.gradients.front();
 }
 
-void ModelChunk::zero_gradients() {
-  parameters_->zero_gradients();
+void ModelChunk::start_gradients() {
+  parameters_->start_gradients();
   embedding_.zero_gradients(context_);
 }
 
-void ModelChunk::finalize_gradients() { embedding_.finalize(context_); }
+void ModelChunk::finalize_gradients() {
+  parameters_->finish_gradients();
+  embedding_.finalize(context_);
+}
 
 }  // namespace weft::model

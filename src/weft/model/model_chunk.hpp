@@ -57,9 +57,10 @@ class ModelChunk {
   /// D: both parts, layer by layer. The gradients have the same bits as B followed by W.
   void backward(ActivationSlot& slot);
 
-  /// Sets all gradients to zero: the start of a step.
-  void zero_gradients();
-  /// Joins the head and lookup gradients of a tied embedding: the end of a step's backward passes.
+  /// The start of a step: gradients count as zero, whatever they hold (ParameterSet).
+  void start_gradients();
+  /// The end of a step's backward passes: joins the head and lookup gradients of a tied embedding.
+  /// Gradients are complete only then.
   void finalize_gradients();
 
   BackwardMode mode() const { return mode_; }

@@ -50,8 +50,6 @@ OutputHead::Transient OutputHead::plan_transient(Arena& arena, const ModelConfig
   Transient transient;
   transient.norm_RH = arena.take({chunk, config.hidden_size}, config.dtype);
   transient.logits_RV = arena.take({chunk, config.vocab_size}, config.dtype);
-  transient.max_R = arena.take({chunk});
-  transient.sum_exp_R = arena.take({chunk});
   return transient;
 }
 
@@ -97,21 +95,13 @@ void OutputHead::run_chunk(const Context& context, int64_t first, int64_t count,
                            const Activations& saved, const Transient& transient) const {
   const auto chunk = [&](auto tensor) { return tensor.rows(first, count); };
   const TensorView logits_RV = transient.logits_RV.rows(0, count);
-  const TensorView max_R = transient.max_R.rows(0, count);
-  const TensorView sum_exp_R = transient.sum_exp_R.rows(0, count);
-  const TensorView loss_R = chunk(saved.loss_T);
-  const ConstTensorView labels_R = chunk(labels_T);
+  const ConstTensorView dloss_R = dloss_T.empty() ? dloss_T : chunk(dloss_T);
 
   const Norm::Activations norm = saved.norm.rows(first, count, transient.norm_RH.rows(0, count));
   norm_.forward(context, chunk(x_TH), norm);
   logits_of(count).forward(context, norm.y_TH, logits_RV);
-  kernels::cross_entropy_max(context, logits_RV, max_R);
-  // loss_R holds the predicted logit until the loss replaces it.
-  kernels::cross_entropy_sums(context, logits_RV, labels_R, 0, max_R, loss_R, sum_exp_R);
-  kernels::cross_entropy_loss(context, loss_R, sum_exp_R, loss_R);
-  if (dloss_T.empty()) return;
-  kernels::cross_entropy_backward(context, logits_RV, labels_R, 0, max_R, sum_exp_R,
-                                  chunk(dloss_T));
+  kernels::cross_entropy(context, logits_RV, chunk(labels_T), dloss_R, chunk(saved.loss_T));
+  if (dloss_R.empty()) return;
   logits_of(count).backward_input(context, logits_RV, chunk(saved.norm_gradient_TH));
   logits_of(count).backward_weight(context, logits_RV, norm.y_TH);
 }

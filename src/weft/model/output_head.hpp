@@ -30,8 +30,6 @@ class OutputHead {
   struct Transient {
     TensorView norm_RH;
     TensorView logits_RV;  ///< overwritten by their gradient
-    TensorView max_R;
-    TensorView sum_exp_R;
   };
 
   OutputHead(const Stream& stream, const ModelConfig& config, const MicrobatchShape& shape,

@@ -1,7 +1,6 @@
 #include "weft/model/parameter.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "weft/base/error.hpp"
@@ -73,6 +72,23 @@ void ParameterSet::round_values() {
   }
 }
 
-void ParameterSet::zero_gradients() { std::memset(grads_.data(), 0, grads_.size_bytes()); }
+void ParameterSet::start_gradients() {
+  Stream stream;
+  const kernels::Context context{stream, {}};
+  for (Parameter& parameter : parameters_) {
+    parameter.grad_is_stale = parameter.write_first;
+    if (!parameter.write_first) kernels::fill_zero(context, parameter.grad);
+  }
+}
+
+void ParameterSet::finish_gradients() {
+  Stream stream;
+  const kernels::Context context{stream, {}};
+  for (Parameter& parameter : parameters_) {
+    if (std::exchange(parameter.grad_is_stale, false)) {
+      kernels::fill_zero(context, parameter.grad);
+    }
+  }
+}
 
 }  // namespace weft::model

@@ -18,6 +18,9 @@ struct Parameter {
   TensorView grad;         ///< fp32, summed over the microbatches of a step
   float init_mean = 0.0F;  ///< initial values are normal with this mean
   float init_deviation = 0.0F;  ///< and this deviation (0: constant)
+  /// Whether all that adds to the gradient writes it instead when it is stale (Linear).
+  bool write_first = false;
+  bool grad_is_stale = false;  ///< the gradient is still that of the step before
 
   /// Weight decay applies to matrices only: not to biases and not to 1-D tensors.
   bool decays() const { return shape.num_dims() > 1; }
@@ -57,7 +60,11 @@ class ParameterSet {
   void initialize(uint64_t seed);
   /// Makes every value the rounded main value: after main values were set.
   void round_values();
-  void zero_gradients();
+  /// The start of a step: sets gradients to zero or, where what comes first writes them, marks them
+  /// as stale.
+  void start_gradients();
+  /// The end of a step: sets gradients that nothing has come to to zero.
+  void finish_gradients();
 
  private:
   std::vector<Parameter> parameters_;

@@ -63,7 +63,7 @@ model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, L
     if (mean == LossMean::microbatches) return 1.0 / static_cast<double>(num_microbatches());
     return step_tokens > 0.0 ? loss_tokens(microbatch) / step_tokens : 0.0;
   };
-  chunk_->zero_gradients();
+  chunk_->start_gradients();
   for (const Task& task : schedule_) {
     model::ActivationSlot& slot = slot_of(task.microbatch);
     switch (task.kind) {

@@ -212,19 +212,13 @@ void KernelBenchmark::cross_entropy() {
   const int64_t tokens = std::min<int64_t>(shape_.tokens(), 1024);
   Tensor logits = tensor({tokens, config_.vocab_size});
   const Tensor labels({tokens}, DType::i64);
-  Tensor max({tokens}, DType::f32);
-  Tensor sum({tokens}, DType::f32);
   Tensor loss({tokens}, DType::f32);
   const Tensor dloss({tokens}, DType::f32);
   const double table = count(tokens * config_.vocab_size) * element();
-  memory_bound("cross entropy", 2 * table, [&] {
-    kernels::cross_entropy_max(context_, logits, max);
-    kernels::cross_entropy_sums(context_, logits, labels, 0, max, loss, sum);
-    kernels::cross_entropy_loss(context_, loss, sum, loss);
-  });
-  memory_bound("cross entropy, gradient", 2 * table, [&] {
-    kernels::cross_entropy_backward(context_, logits, labels, 0, max, sum, dloss);
-  });
+  memory_bound("cross entropy without gradient", table,
+               [&] { kernels::cross_entropy(context_, logits, labels, {}, loss); });
+  memory_bound("cross entropy", 2 * table,
+               [&] { kernels::cross_entropy(context_, logits, labels, dloss, loss); });
 }
 
 void KernelBenchmark::optimizer() {
