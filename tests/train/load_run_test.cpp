@@ -165,5 +165,23 @@ TEST(ScheduleRecord, EveryValueIsCompared) {
   EXPECT_THROW(resumed_schedule(wanted, damaged, ScheduleSource::agreed, lines), Error);
 }
 
+TEST_F(LoadRun, WithoutInitializationTheCheckpointHasAllWeights) {
+  const auto drawn = run_pretrain(config_).numbers();
+  ASSERT_FALSE(drawn.empty());
+  config_.draw_weights = false;
+  EXPECT_EQ(run_pretrain(config_).numbers(), drawn);
+}
+
+TEST_F(LoadRun, WithoutInitializationThereMustBeACheckpoint) {
+  config_.load = (dir_ / "nothing").string();
+  config_.draw_weights = false;
+  EXPECT_EQ(failure(), "there are no weights to start from: --no-initialization draws none and " +
+                           config_.load +
+                           " has no checkpoint; try --load DIR with a checkpoint, or no "
+                           "--no-initialization");
+  config_.exit_on_missing_checkpoint = true;
+  EXPECT_TRUE(run_pretrain(config_).metrics.empty());
+}
+
 }  // namespace
 }  // namespace weft::train

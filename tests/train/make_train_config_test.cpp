@@ -115,6 +115,7 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
        "the weight decay ramp falls (got 0.2 to 0.1"},
       {"--adam-beta2 1", "--adam-beta2 is out of range"},
       {"--hidden-dropout 1", "--hidden-dropout is out of range"},
+      {"--no-initialization", "--no-initialization leaves the model without weights"},
       {"--seed 0", "--seed is out of range"},
       {"--log-interval 0", "--log-interval is out of range"},
       {"--encoder-num-layers 2", "cannot have both num-layers and encoder-num-layers specified"},

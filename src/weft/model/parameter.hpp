@@ -18,6 +18,7 @@ struct Parameter {
   TensorView grad;         ///< fp32, summed over the microbatches of a step
   float init_mean = 0.0F;  ///< initial values are normal with this mean
   float init_deviation = 0.0F;  ///< and this deviation (0: constant)
+  float init_bound = 0.0F;      ///< above 0: uniform instead, at most this far from the mean
 
   /// Weight decay applies to matrices only: not to biases and not to 1-D tensors.
   bool decays() const { return shape.num_dims() > 1; }
@@ -55,6 +56,8 @@ class ParameterSet {
   /// Fills every main value from the Philox stream of (seed, parameter name): the same number for
   /// the same global element in every layout.
   void initialize(uint64_t seed);
+  /// As initialize without drawing: what is random there becomes its mean.
+  void initialize_means();
   /// Makes every value the rounded main value: after main values were set.
   void round_values();
   void zero_gradients();

@@ -88,6 +88,7 @@ model::ModelConfig model_config(const OptionValues& values) {
   model.hidden_dropout = values.real("hidden_dropout");
   model.attention_dropout = values.real("attention_dropout");
   model.init_method_std = values.real("init_method_std");
+  model.init_method_xavier_uniform = values.flag("init_method_xavier_uniform");
   return model;
 }
 
@@ -199,6 +200,7 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.dataloader_type = values.text("dataloader_type");
   config.data_sharding = values.flag("data_sharding");
   config.seed = static_cast<uint64_t>(values.integer("seed"));
+  config.draw_weights = values.flag("perform_initialization");
   config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
   config.per_token_loss = values.flag("calculate_per_token_loss");
   config.skip_train = values.flag("skip_train");

@@ -37,6 +37,7 @@ struct TrainConfig {
   bool data_sharding = true;
   bool per_token_loss = false;  ///< --calculate-per-token-loss
   uint64_t seed = 1234;         ///< --seed
+  bool draw_weights = true;     ///< off with --no-initialization: a checkpoint must have them
   int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
 
   int64_t log_interval = 100;                         ///< --log-interval, iterations

@@ -16,7 +16,11 @@ namespace {
 
 model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource& memory) {
   model::ParameterSet parameters = model::make_gpt_parameters(config.model, memory);
-  parameters.initialize(config.seed);
+  if (config.draw_weights) {
+    parameters.initialize(config.seed);
+  } else {
+    parameters.initialize_means();
+  }
   return parameters;
 }
 

@@ -31,7 +31,8 @@ struct IterationResult {
 class Trainer {
  public:
   /// Takes all memory of the run. `config` is complete (its vocabulary is known); `datasets`
-  /// outlives the trainer. Parameters start from `config.seed`.
+  /// outlives the trainer. Parameters start from `config.seed`, or as zeros where the run draws
+  /// none.
   Trainer(const TrainConfig& config, const data::Datasets& datasets, const comm::RankContext& rank);
 
   /// Runs one iteration: all microbatches, the optimizer, the counters. Throws Error{numeric} when
