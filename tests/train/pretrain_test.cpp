@@ -148,6 +148,15 @@ TEST(Pretrain, DryRunTrainsNothing) {
   EXPECT_FALSE(std::filesystem::exists(config.save));
 }
 
+TEST(Pretrain, ADecoupledRateOfTheCommonValueChangesNothingAndAnotherOneDoes) {
+  TrainConfig config = small_run();
+  const auto common = run_pretrain(config).numbers();
+  config.schedule.decoupled_lr = config.schedule.lr;
+  EXPECT_EQ(run_pretrain(config).numbers(), common);
+  config.schedule.decoupled_lr = 0.1 * config.schedule.lr;
+  EXPECT_NE(run_pretrain(config).numbers(), common);
+}
+
 TEST(Pretrain, SkipTrainEvaluatesTheInitialModel) {
   TrainConfig config = small_run();
   config.skip_train = true;

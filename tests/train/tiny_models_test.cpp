@@ -57,7 +57,7 @@ void expect_four_steps(const testing::TinyGpt& tiny) {
     const double expected_loss = expected.at("lm_loss");
     EXPECT_NEAR(loss.mean(), expected_loss, kTolerance * expected_loss) << step;
     const auto result =
-        optimizer.step({stream, {}}, constants.at("lr"), constants.at("weight_decay"));
+        optimizer.step({stream, {}}, {constants.at("lr"), constants.at("weight_decay")});
     const double expected_norm = expected.at("grad_norm");
     const double tolerance = optimizer.num_steps() == 1 ? kTolerance : kNormTolerance;
     EXPECT_NEAR(result.grad_norm, expected_norm, tolerance * expected_norm) << step;

@@ -34,15 +34,17 @@ Spread scaled_spread(const ModelConfig& config) {
 
 std::vector<Parameter> list_parameters(const ModelConfig& config) {
   std::vector<Parameter> list;
-  const auto add = [&list](std::string name, Shape shape, double mean, const Spread& spread) {
-    list.push_back({.name = std::move(name),
+  const auto add = [&list](const std::string& name, Shape shape, double mean,
+                           const Spread& spread) {
+    list.push_back({.name = name,
                     .shape = shape,
                     .value = {},
                     .main = {},
                     .grad = {},
                     .init_mean = static_cast<float>(mean),
                     .init_deviation = static_cast<float>(spread.deviation),
-                    .init_bound = static_cast<float>(spread.bound)});
+                    .init_bound = static_cast<float>(spread.bound),
+                    .embedding_or_output = name == kWordEmbeddings || name == kOutputLayer});
   };
   const auto add_norm = [&](const std::string& name, int64_t width) {
     add(name + ".weight", {width}, config.layernorm_1p ? 0 : 1, {});

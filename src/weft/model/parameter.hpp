@@ -17,8 +17,9 @@ struct Parameter {
   TensorView main;         ///< fp32, what the optimizer updates; in an fp32 model the same as value
   TensorView grad;         ///< fp32, summed over the microbatches of a step
   float init_mean = 0.0F;  ///< initial values are normal with this mean
-  float init_deviation = 0.0F;  ///< and this deviation (0: constant)
-  float init_bound = 0.0F;      ///< above 0: uniform instead, at most this far from the mean
+  float init_deviation = 0.0F;       ///< and this deviation (0: constant)
+  float init_bound = 0.0F;           ///< above 0: uniform instead, at most this far from the mean
+  bool embedding_or_output = false;  ///< the word embedding or the output matrix
 
   /// Weight decay applies to matrices only: not to biases and not to 1-D tensors.
   bool decays() const { return shape.num_dims() > 1; }

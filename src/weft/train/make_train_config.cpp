@@ -162,6 +162,8 @@ optim::ScheduleConfig schedule_config(const OptionValues& values) {
   };
   schedule.lr = values.real("lr");
   schedule.min_lr = values.real("min_lr");
+  schedule.decoupled_lr = values.maybe_real("decoupled_lr");
+  schedule.decoupled_min_lr = values.maybe_real("decoupled_min_lr");
   schedule.lr_warmup_init = values.real("lr_warmup_init");
   schedule.lr_decay_style = values.text("lr_decay_style");
   schedule.weight_decay_incr_samples = samples("train_iters", "train_samples");

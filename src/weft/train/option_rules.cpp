@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "weft/train/batch_rules.hpp"
+#include "weft/train/learning_rate_rules.hpp"
 #include "weft/train/model_rules.hpp"
 #include "weft/train/option_table.hpp"
 #include "weft/train/parallel_rules.hpp"
@@ -240,6 +241,7 @@ void Rules::decay_lengths(bool samples) {
 }
 
 void Rules::learning_rate() {
+  append(check_decoupled_rates(values_));
   const bool floor = real_between("min_lr", 0.0);
   const bool start = real_between("lr_warmup_init", 0.0);
   if (values_.is_none("lr")) {

@@ -81,7 +81,9 @@ IterationResult Trainer::train_iteration() {
 
   count_samples(batch);
   if (!result.step.skipped) state_.schedule_samples += batch.run;
-  result.learning_rate = learning_rate();
+  result.learning_rate = optim::learning_rate(config_.schedule, state_.schedule_samples);
+  result.decoupled_learning_rate =
+      optim::decoupled_learning_rate(config_.schedule, state_.schedule_samples);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
@@ -101,8 +103,12 @@ model::LossSum Trainer::run_step() {
 optim::StepResult Trainer::update() {
   std::optional<observe::TimerScope> timer;
   if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kOptimizer);
-  return optimizer_.step({stream_, {}}, learning_rate(),
-                         optim::weight_decay(config_.schedule, state_.schedule_samples));
+  const int64_t samples = state_.schedule_samples;
+  return optimizer_.step(
+      {stream_, {}},
+      {.learning_rate = optim::learning_rate(config_.schedule, samples),
+       .weight_decay = optim::weight_decay(config_.schedule, samples),
+       .decoupled_learning_rate = optim::decoupled_learning_rate(config_.schedule, samples)});
 }
 
 void Trainer::skip_iteration() {
@@ -151,10 +157,6 @@ data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
           .micro_batch_size = config_.micro_batch_size,
           .data_parallel_size = 1,
           .data_sharding = config_.data_sharding};
-}
-
-double Trainer::learning_rate() const {
-  return optim::learning_rate(config_.schedule, state_.schedule_samples);
 }
 
 double Trainer::params_norm() const { return optimizer_.params_norm({stream_, {}}); }

@@ -83,6 +83,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
                                  .grad_norm = result.step.grad_norm,
                                  .loss_scale = result.step.loss_scale,
                                  .learning_rate = result.learning_rate,
+                                 .decoupled_learning_rate = result.decoupled_learning_rate,
                                  .skipped = result.step.skipped,
                                  .step_s = result.seconds,
                                  .tokens_per_s = tokens_per_s,
@@ -109,6 +110,7 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
   report.skipped_samples = trainer_.state().skipped_train_samples;
   report.iteration_ms = seconds * 1e3;
   report.learning_rate = result.learning_rate;
+  report.decoupled_learning_rate = result.decoupled_learning_rate;
   report.global_batch_size = result.batch_size;
   const int64_t advanced = interval_.iterations - interval_.skipped;
   if (advanced > 0) {
