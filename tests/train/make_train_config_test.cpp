@@ -63,6 +63,14 @@ TEST(MakeTrainConfig, DerivesWhatIsNotGiven) {
   EXPECT_EQ(run.options.argument_block.size(), 467U);
 }
 
+TEST(MakeTrainConfig, LayerScalingOfScoresIsAcceptedAndForcesTheSoftmaxToFp32) {
+  const PreparedRun run = prepare("--fp16 --apply-query-key-layer-scaling");
+  EXPECT_THAT(run.options.warnings,
+              Contains(HasSubstr("--apply-query-key-layer-scaling has no effect: scores never")));
+  EXPECT_THAT(run.options.argument_block,
+              Contains(::testing::MatchesRegex("  attention_softmax_in_fp32 \\.+ True")));
+}
+
 TEST(MakeTrainConfig, MissingOptionsAreListedTogether) {
   const std::string text = refusal("--optimizer adam");
   for (const char* name : {"num_layers", "hidden_size", "num_attention_heads",
