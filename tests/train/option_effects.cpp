@@ -233,6 +233,8 @@ std::vector<OptionEffect> data_effects() {
        [](Config c) { return text(c.data_sharding); }, "false"},
       {"DocumentBorders", "reset_position_ids", "--reset-position-ids",
        [](Config c) { return text(c.data.reset_position_ids); }, "true"},
+      {"DocumentBorders", "reset_attention_mask", "--reset-attention-mask",
+       [](Config c) { return text(c.model.reset_attention_mask); }, "true"},
       {"DocumentBorders", "eod_mask_loss", "--eod-mask-loss",
        [](Config c) { return text(c.data.eod_mask_loss); }, "true"},
       {"Aliases", "encoder_num_layers", "--num-layers None --encoder-num-layers 5",

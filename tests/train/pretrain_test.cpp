@@ -157,6 +157,28 @@ TEST(Pretrain, ADecoupledRateOfTheCommonValueChangesNothingAndAnotherOneDoes) {
   EXPECT_NE(run_pretrain(config).numbers(), common);
 }
 
+TEST(Pretrain, DocumentsAreKeptApartTogetherWithTheirPositionsAndLosses) {
+  const TempDir dir;
+  TrainConfig config = small_run();
+  config.sequence_length = config.data.sequence_length = 256;
+  config.model.max_position_embeddings = 256;
+  // Mock documents have 1 to 4095 tokens: some samples hold the end of one.
+  const auto joined = run_pretrain(config).numbers();
+  config.model.reset_attention_mask = true;
+  const auto apart = run_pretrain(config).numbers();
+  EXPECT_NE(apart, joined);
+  config.data.reset_position_ids = config.data.eod_mask_loss = true;
+  const auto all = run_pretrain(config).numbers(4);
+  config.model.recompute.granularity = model::RecomputeGranularity::selective;
+  EXPECT_EQ(run_pretrain(config).numbers(4), all);
+  config.save = (dir / "model").string();
+  config.save_interval = config.exit_interval = 3;
+  run_pretrain(config);
+  config.load = config.save;
+  config.exit_interval.reset();
+  EXPECT_EQ(run_pretrain(config).numbers(4), all);
+}
+
 TEST(Pretrain, SkipTrainEvaluatesTheInitialModel) {
   TrainConfig config = small_run();
   config.skip_train = true;

@@ -38,6 +38,7 @@ struct ModelConfig {
   bool linear_bias = true;                  ///< off with --disable-bias-linear
   bool qkv_bias = true;                     ///< with --add-qkv-bias, or linear_bias
   bool tied_embeddings = true;              ///< off with --untie-embeddings-and-output-weights
+  bool reset_attention_mask = false;        ///< attention stays within documents
   double hidden_dropout = 0.1;              ///< --hidden-dropout
   double attention_dropout = 0.1;           ///< --attention-dropout
   double init_method_std = 0.02;            ///< --init-method-std

@@ -85,6 +85,7 @@ model::ModelConfig model_config(const OptionValues& values) {
   model.linear_bias = values.flag("add_bias_linear");
   model.qkv_bias = values.flag("add_qkv_bias");
   model.tied_embeddings = !values.flag("untie_embeddings_and_output_weights");
+  model.reset_attention_mask = values.flag("reset_attention_mask");
   model.hidden_dropout = values.real("hidden_dropout");
   model.attention_dropout = values.real("attention_dropout");
   model.init_method_std = values.real("init_method_std");

@@ -62,7 +62,7 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
         "the memory plan of {} bytes holds {}", memory_.size_bytes(), memory_.used_bytes());
   if (datasets.train == nullptr) return;
   train_source_.emplace(*datasets.train, sampler_config(datasets.train->size()), shape_,
-                        config_.model.vocab_size);
+                        config_.model);
 }
 
 IterationResult Trainer::train_iteration() {
@@ -141,7 +141,7 @@ void Trainer::check_finite(const IterationResult& result) const {
 }
 
 model::LossSum Trainer::evaluate(const data::Dataset& dataset, int64_t consumed_samples) {
-  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model.vocab_size);
+  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model);
   const BatchSize batch = batches_.full();
   model::LossSum total;
   for (int64_t i = 0; i < config_.eval_iters; ++i) {
