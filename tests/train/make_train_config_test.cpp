@@ -129,6 +129,8 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
        "--decoupled-min-lr is above --decoupled-lr (got 0.2, expected at most 0.1)"},
       {"--min-lr 1e-4 --decoupled-lr 1e-5",
        "--min-lr, which --decoupled-min-lr follows, is above --decoupled-lr"},
+      {"--fp32-residual-connection",
+       "residual connection in fp32 only supported when using fp16 or bf16."},
       {"--no-initialization", "--no-initialization leaves the model without weights"},
       {"--seed 0", "--seed is out of range"},
       {"--log-interval 0", "--log-interval is out of range"},

@@ -56,6 +56,8 @@ std::vector<OptionEffect> model_effects() {
        "bf16"},
       {"ElementType", "fp16", "--fp16", [](Config c) { return std::string(name(c.model.dtype)); },
        "f16"},
+      {"ElementType", "fp32_residual_connection", "--bf16 --fp32-residual-connection",
+       [](Config c) { return text(c.model.fp32_residual_connection); }, "true"},
       {"LossScale", "loss_scale", "--loss-scale 8",
        [](Config c) { return text(c.optimizer.loss_scale.constant); }, "8"},
       {"LossScale", "initial_loss_scale", "--fp16 --initial-loss-scale 64",

@@ -106,7 +106,7 @@ ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
   slot.labels_T = arena.take({tokens}, DType::i64);
   slot.mask_T = arena.take({tokens});
   slot.dloss_T = arena.take({tokens});
-  slot.embedded_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  slot.embedded_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     slot.layers.push_back(plan_layer(arena, config, shape, layer, recomputed));
   }
@@ -115,7 +115,7 @@ ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
     slot.gradients.push_back(TransformerLayer::plan_gradients(arena, config, shape));
   }
   slot.head = OutputHead::plan_activations(arena, config, shape);
-  slot.dx_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  slot.dx_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   slot.sample_ids_B.resize(static_cast<size_t>(shape.samples));
   return slot;
 }
@@ -131,7 +131,7 @@ TransformerLayer::Activations ModelChunk::plan_layer(Arena& arena, const ModelCo
   TransformerLayer::Activations saved = recomputed[static_cast<size_t>(layer - group->first)];
   // The output of a group is the input of what follows.
   if (layer == group->last) {
-    saved.output_TH = arena.take({shape.tokens(), config.hidden_size}, config.dtype);
+    saved.output_TH = arena.take({shape.tokens(), config.hidden_size}, config.residual_dtype());
   }
   return saved;
 }

@@ -43,6 +43,7 @@ struct ModelConfig {
   double attention_dropout = 0.1;           ///< --attention-dropout
   double init_method_std = 0.02;            ///< --init-method-std
   bool init_method_xavier_uniform = false;  ///< --init-method-xavier-uniform
+  bool fp32_residual_connection = false;    ///< --fp32-residual-connection
   DType dtype = DType::f32;                 ///< of parameters and activations: --bf16, --fp16
   RecomputeConfig recompute;
 
@@ -50,6 +51,8 @@ struct ModelConfig {
   int64_t query_groups() const {
     return num_query_groups == 0 ? num_attention_heads : num_query_groups;
   }
+  /// Element type of the residual stream and its gradient.
+  DType residual_dtype() const { return fp32_residual_connection ? DType::f32 : dtype; }
   kernels::HeadLayout head_layout() const {
     return {.heads = num_attention_heads, .groups = query_groups(), .head_dim = kv_channels};
   }

@@ -68,11 +68,11 @@ TransformerLayer::Activations TransformerLayer::plan_without_attention(Arena& ar
   if (config.qk_layernorm) saved.qk_norm = QkNorm::plan_activations(arena, config, shape);
   saved.attention_TA = shared.attention_TA;
   saved.lse_BNS = shared.lse_BNS;
-  saved.middle_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  saved.middle_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   saved.norm2 = Norm::plan(arena, config, tokens, config.hidden_size);
   saved.fc1_TG = arena.take({tokens, config.fc1_width()}, config.dtype);
   saved.act_TF = arena.take({tokens, config.ffn_hidden_size}, config.dtype);
-  saved.output_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  saved.output_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   return saved;
 }
 

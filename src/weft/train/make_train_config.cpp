@@ -63,6 +63,7 @@ model::RecomputeConfig recompute_config(const OptionValues& values) {
 model::ModelConfig model_config(const OptionValues& values) {
   model::ModelConfig model;
   model.dtype = element_type(values);
+  model.fp32_residual_connection = values.flag("fp32_residual_connection");
   model.recompute = recompute_config(values);
   model.num_layers = values.integer("num_layers");
   model.hidden_size = values.integer("hidden_size");

@@ -35,7 +35,7 @@ std::span<const OptionSpec> precision_options() {
        OptionStatus::not_yet, "gradient buffers are always fp32"},
       {"fp32_residual_connection", "--fp32-residual-connection", OptionKind::set_true, "False", "",
        ListSize::one, OptionGroup::precision, OptionOrigin::logged, "", "residual stream in fp32",
-       OptionStatus::not_yet, ""},
+       OptionStatus::acts, "OptionEffects.ElementType"},
       {"apply_query_key_layer_scaling", "--apply-query-key-layer-scaling", OptionKind::set_true,
        "False", "", ListSize::one, OptionGroup::precision, OptionOrigin::logged, "",
        "scale scores by the layer number", OptionStatus::no_effect,
