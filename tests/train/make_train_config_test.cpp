@@ -131,6 +131,7 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
        "--min-lr, which --decoupled-min-lr follows, is above --decoupled-lr"},
       {"--fp32-residual-connection",
        "residual connection in fp32 only supported when using fp16 or bf16."},
+      {"--log-progress", "--log-progress has no directory (got no --save"},
       {"--no-initialization", "--no-initialization leaves the model without weights"},
       {"--seed 0", "--seed is out of range"},
       {"--log-interval 0", "--log-interval is out of range"},

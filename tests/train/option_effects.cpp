@@ -294,6 +294,8 @@ std::vector<OptionEffect> loop_effects() {
        [](Config c) { return text(c.log_params_norm); }, "true"},
       {"Logging", "log_throughput", "--log-throughput",
        [](Config c) { return text(c.log_throughput); }, "true"},
+      {"Logging", "log_progress", "--log-progress --save out --save-interval 5",
+       [](Config c) { return text(c.log_progress); }, "true"},
       {"Logging", "metrics_file", "--metrics-file m.jsonl", [](Config c) { return c.metrics_file; },
        "m.jsonl"},
       {"Checkpoints", "save", "--save out --save-interval 5", [](Config c) { return c.save; },

@@ -8,6 +8,7 @@
 #include "weft/base/error.hpp"
 #include "weft/checkpoint/train_state.hpp"
 #include "weft/train/console_lines.hpp"
+#include "weft/train/option_spec.hpp"
 #include "weft/train/text_generator.hpp"
 
 namespace weft::train {
@@ -177,6 +178,35 @@ TEST(Pretrain, DocumentsAreKeptApartTogetherWithTheirPositionsAndLosses) {
   config.load = config.save;
   config.exit_interval.reset();
   EXPECT_EQ(run_pretrain(config).numbers(4), all);
+}
+
+TEST(Pretrain, ProgressIsLoggedBesideTheCheckpoints) {
+  const TempDir dir;
+  TrainConfig config = small_run();
+  config.eval_iters = 0;
+  config.save = (dir / "model").string();
+  config.save_interval = 3;
+  config.exit_interval = 3;
+  config.log_progress = true;
+  config.job_id = "42";
+  run_pretrain(config);
+  config.load = config.save;
+  config.exit_interval.reset();
+  run_pretrain(config);
+  const std::string text = testing::read_file(dir / "model" / "progress.txt");
+  const auto lines = split_words(text, '\n');
+  ASSERT_EQ(lines.size(), 4U) << text;
+  EXPECT_TRUE(lines[0].ends_with("\tJob ID: 42\t# GPUs: 1\tStarting job"));
+  EXPECT_TRUE(lines[1].find("\tSaved checkpoint\tIteration: 3\tJob throughput: ") !=
+              std::string_view::npos);
+  EXPECT_TRUE(lines[2].ends_with("\tStarting job"));
+  EXPECT_TRUE(lines[3].ends_with("\tTokens (in billions): 0.00"));
+  // What was counted before the first save is counted again after the second.
+  const auto operations = [](const std::string& save, int64_t iteration) {
+    return checkpoint::load_state(save, iteration)->floating_point_operations;
+  };
+  EXPECT_GT(operations(config.save, 3), 0.0);
+  EXPECT_DOUBLE_EQ(operations(config.save, 6), 2.0 * operations(config.save, 3));
 }
 
 TEST(Pretrain, SkipTrainEvaluatesTheInitialModel) {

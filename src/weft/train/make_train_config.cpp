@@ -224,6 +224,7 @@ void set_output(const OptionValues& values, TrainConfig& config) {
   config.log_throughput = values.flag("log_throughput");
   config.log_params_norm = values.flag("log_params_norm");
   config.metrics_file = values.text("metrics_file");
+  config.log_progress = values.flag("log_progress");
   config.save = values.text("save");
   config.load = values.text("load");
   config.no_save_optim = !values.is_none("no_save_optim");
@@ -294,6 +295,9 @@ PreparedRun prepare_run(const OptionSources& sources) {
   }
   if (!problems.empty()) throw problems_error(problems);
   TrainConfig config = make_train_config(options.values);
+  if (const auto job = sources.environment.find("SLURM_JOB_ID"); job != sources.environment.end()) {
+    config.job_id = job->second;
+  }
   return {std::move(config), std::move(options)};
 }
 

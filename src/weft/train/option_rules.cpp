@@ -363,6 +363,8 @@ void Rules::intervals() {
           "--override-opt_param-scheduler or --use-checkpoint-opt_param-scheduler, not both");
   require(values_.text("save").empty() || !values_.is_none("save_interval"),
           "--save has no interval (got nothing, expected iterations)", "--save-interval N");
+  require(!values_.flag("log_progress") || !values_.text("save").empty(),
+          "--log-progress has no directory (got no --save, expected one)", "--save DIR");
 }
 
 }  // namespace

@@ -63,8 +63,10 @@ struct TrainConfig {
   bool no_load_optim = false;               ///< --no-load-optim
   bool exit_on_missing_checkpoint = false;  ///< --exit-on-missing-checkpoint
   ScheduleSource schedule_source = ScheduleSource::agreed;
-  std::string metrics_file;  ///< --metrics-file
-  bool dry_run = false;      ///< --dry-run
+  std::string metrics_file;   ///< --metrics-file
+  bool log_progress = false;  ///< --log-progress
+  std::string job_id;         ///< the batch system's, SLURM_JOB_ID; empty without one
+  bool dry_run = false;       ///< --dry-run
 
   /// How many samples each iteration takes.
   BatchSchedule batch_schedule() const {
