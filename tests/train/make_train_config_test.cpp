@@ -132,6 +132,7 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
       {"--fp32-residual-connection",
        "residual connection in fp32 only supported when using fp16 or bf16."},
       {"--log-progress", "--log-progress has no directory (got no --save"},
+      {"--use-checkpoint-args", "--use-checkpoint-args requires --load argument (got no --load)"},
       {"--no-initialization", "--no-initialization leaves the model without weights"},
       {"--seed 0", "--seed is out of range"},
       {"--log-interval 0", "--log-interval is out of range"},

@@ -6,6 +6,7 @@
 
 #include "weft/train/argument_block.hpp"
 #include "weft/train/batch_rules.hpp"
+#include "weft/train/checkpoint_args.hpp"
 #include "weft/train/data_words.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
@@ -259,7 +260,10 @@ bool follows_from(const OptionProblem& problem, const std::vector<OptionProblem>
 ResolvedOptions resolve_options(const ParsedOptions& parsed) {
   ResolvedOptions resolved{parsed.values, {}, parsed.warnings, {}};
   derive_values(resolved.values);
-  resolved.notices = start_notices(parsed.values, resolved.values);
+  resolved.notices = parsed.notices;
+  for (std::string& line : start_notices(parsed.values, resolved.values)) {
+    resolved.notices.push_back(std::move(line));
+  }
   resolved.argument_block = argument_block(resolved.values);
   return resolved;
 }
@@ -287,6 +291,7 @@ Error problems_error(const std::vector<OptionProblem>& problems) {
 
 PreparedRun prepare_run(const OptionSources& sources) {
   ParsedOptions parsed = parse_options(sources);
+  apply_checkpoint_args(parsed);
   std::vector<OptionProblem> problems = parsed.problems;
   check_statuses(parsed.values, problems, parsed.warnings);
   ResolvedOptions options = resolve_options(parsed);

@@ -20,6 +20,7 @@ struct ParsedOptions {
   OptionValues values;
   std::vector<OptionProblem> problems;
   std::vector<std::string> warnings;
+  std::vector<std::string> notices = {};  ///< what --use-checkpoint-args took, line by line
 };
 
 /// Reads --config FILE, then WEFT_<NAME>, then the flags; later ones win. Reports every unknown
