@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "reference/attention.hpp"
 #include "support/gradient_check.hpp"
@@ -348,8 +350,9 @@ TEST(Attention, RefusesStartsThatFallOrLieAhead) {
   AttentionSizes size{4, 1, 1, 1, 8};
   const Tensor qkv = random_tensor({4, 1, 24}, 1);
   const Tensor dout = random_tensor({4, 1, 8}, 2);
-  for (const std::vector<int64_t>& starts :
-       {std::vector<int64_t>{1, 1, 1, 1}, {0, 0, 3, 3}, {0, 1, 0, 0}, {-1, 0, 0, 0}}) {
+  const std::vector<std::vector<int64_t>> wrong = {
+      {1, 1, 1, 1}, {0, 0, 3, 3}, {0, 1, 0, 0}, {-1, 0, 0, 0}};
+  for (const std::vector<int64_t>& starts : wrong) {
     size.starts = starts;
     EXPECT_THROW(run_attention({}, size, {}, qkv, dout), Error);
   }
