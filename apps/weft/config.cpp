@@ -5,6 +5,7 @@
 
 #include "apps/weft/commands.hpp"
 #include "apps/weft/option_sources.hpp"
+#include "weft/train/checkpoint_args.hpp"
 #include "weft/train/make_train_config.hpp"
 #include "weft/train/option_help.hpp"
 #include "weft/train/option_table.hpp"
@@ -58,7 +59,8 @@ int show(std::vector<std::string> words, Logger& logger) {
     logger.result(text);
     return 0;
   }
-  const train::ParsedOptions parsed = train::parse_options(option_sources(std::move(words)));
+  train::ParsedOptions parsed = train::parse_options(option_sources(std::move(words)));
+  train::apply_checkpoint_args(parsed);
   if (!parsed.problems.empty()) throw train::problems_error(parsed.problems);
   const train::ResolvedOptions resolved = train::resolve_options(parsed);
   if (!resolved.values.flag("quiet")) {

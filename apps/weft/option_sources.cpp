@@ -13,7 +13,8 @@ train::OptionSources option_sources(std::vector<std::string> words) {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const size_t equals = text.find('=');
-    if (equals == std::string_view::npos || !text.starts_with("WEFT_")) continue;
+    if (equals == std::string_view::npos) continue;
+    if (!text.starts_with("WEFT_") && text.substr(0, equals) != "SLURM_JOB_ID") continue;
     sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return sources;

@@ -7,8 +7,8 @@
 
 namespace weft::app {
 
-/// `words` together with the environment variables called WEFT_<NAME>. The only place that reads
-/// the environment for options.
+/// `words` together with the environment variables called WEFT_<NAME> and SLURM_JOB_ID. The only
+/// place that reads the environment for options.
 train::OptionSources option_sources(std::vector<std::string> words);
 
 /// Whether `words` ask for help.

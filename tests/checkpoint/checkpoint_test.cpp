@@ -146,7 +146,7 @@ TEST_F(CheckpointTest, AResumedRunEqualsTheUninterruptedOne) {
         gradient = static_cast<float>(salt >> 8) * 1e-7F - 0.8F;
       }
     }
-    optimizer.step(context, 0.01, 0.1);
+    optimizer.step(context, {0.01, 0.1});
   };
   for (Parameter& parameter : parameters_.all()) {
     std::ranges::fill(parameter.value.span<float>(), 0.5F);

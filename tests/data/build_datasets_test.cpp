@@ -40,11 +40,13 @@ struct Sample {
       : tokens(static_cast<size_t>(length)),
         labels(tokens.size()),
         positions(tokens.size()),
-        loss_mask(tokens.size()) {}
-  SampleView view() { return {tokens, labels, positions, loss_mask}; }
+        loss_mask(tokens.size()),
+        starts(tokens.size()) {}
+  SampleView view() { return {tokens, labels, positions, loss_mask, starts}; }
 
   std::vector<int64_t> tokens, labels, positions;
   std::vector<float> loss_mask;
+  std::vector<int64_t> starts;
 };
 
 Sample read(const Dataset& dataset, int64_t index, int64_t length) {
@@ -263,6 +265,14 @@ TEST(FinishSample, MasksAndPlacesAsMegatron) {
                   static_cast<int64_t>(tokens.size()) + 1, sample.view());
     EXPECT_EQ(sample.loss_mask, entry.at("loss_mask").get<std::vector<float>>()) << entry.dump();
     EXPECT_EQ(sample.positions, entry.at("position_ids").get<std::vector<int64_t>>());
+    if (!entry.at("reset_attention_mask").get<bool>()) continue;
+    for (size_t query = 0; query < tokens.size(); ++query) {
+      for (size_t key = 0; key < tokens.size(); ++key) {
+        const auto at = static_cast<int64_t>(key);
+        const bool hidden = key > query || at < sample.starts[query];
+        EXPECT_EQ(hidden, entry.at("masked_out").at(query).at(key) == 1) << query << " " << key;
+      }
+    }
   }
 }
 

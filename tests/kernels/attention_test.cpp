@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "reference/attention.hpp"
 #include "support/gradient_check.hpp"
@@ -79,8 +81,12 @@ AttentionResult run_attention(const AttentionVariant& variant, const AttentionSi
   AttentionResult result{filled_tensor(dout.shape(), NAN, qkv.dtype()),
                          filled_tensor({size.microbatch, size.heads, size.sequence}, NAN),
                          filled_tensor(qkv.shape(), NAN, qkv.dtype())};
-  plan.forward(context, dropout, qkv, result.out, result.lse);
-  plan.backward(context, dropout, dout, qkv, result.out, result.lse, result.dqkv);
+  ConstTensorView starts_BS;
+  if (!size.starts.empty()) {
+    starts_BS = {size.starts.data(), DType::i64, {size.microbatch, size.sequence}};
+  }
+  plan.forward(context, dropout, qkv, result.out, result.lse, starts_BS);
+  plan.backward(context, dropout, dout, qkv, result.out, result.lse, result.dqkv, starts_BS);
   return result;
 }
 
@@ -156,6 +162,82 @@ TEST(Attention, MatchesTheReferenceWithGroupedQueries) {
   }
 }
 
+/// The starts of documents that end at the given positions, which differ from sample to sample.
+AttentionSizes with_documents(AttentionSizes size, std::vector<int64_t> ends) {
+  for (int64_t b = 0; b < size.microbatch; ++b) {
+    int64_t start = 0;
+    for (int64_t query = 0; query < size.sequence; ++query) {
+      size.starts.push_back(start);
+      if (std::ranges::find(ends, query - 3 * b) != ends.end()) start = query + 1;
+    }
+  }
+  return size;
+}
+
+TEST(Attention, MatchesTheReferenceWithDocuments) {
+  for (const DType dtype : element_types()) {
+    expect_matches_reference(dtype, with_documents({1, 1, 1, 1, 8}, {0}), 0.0);
+    expect_matches_reference(dtype, with_documents({17, 2, 2, 2, 5}, {0, 1, 7}), 0.25);
+    expect_matches_reference(dtype, with_documents({193, 2, 2, 1, 8}, {10, 62, 63, 130}), 0.1);
+    expect_matches_reference(dtype, with_documents({330, 2, 2, 2, 16}, {127, 191, 255}), 0.0);
+    expect_matches_reference(dtype, with_documents({330, 1, 1, 1, 8}, {126, 128, 257, 300}), 0.0);
+    // Every query is a document of its own.
+    std::vector<int64_t> all(140);
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+    expect_matches_reference(dtype, with_documents({140, 1, 2, 2, 8}, all), 0.0);
+    expect_matches_reference(dtype, with_documents({150, 1, 2, 2, 16}, {20, 140}), 0.0, 10.0);
+  }
+}
+
+TEST(Attention, OneDocumentHasTheBitsOfNone) {
+  const AttentionSizes plain{150, 2, 2, 1, 24};
+  const AttentionSizes one = with_documents(plain, {});
+  const Tensor qkv = random_tensor({plain.sequence, plain.microbatch, plain.qkv_width()}, 5);
+  const Tensor dout = random_tensor({plain.sequence, plain.microbatch, 48}, 6);
+  for (const DType dtype : element_types()) {
+    for (const AttentionVariant& variant : variants_of(dtype)) {
+      const auto run = [&](const AttentionSizes& size) {
+        return run_attention(variant, size, make_dropout(0.1, size), as_type(dtype, qkv),
+                             as_type(dtype, dout));
+      };
+      const AttentionResult expected = run(plain);
+      const AttentionResult result = run(one);
+      expect_same_bits("out", result.out, expected.out);
+      expect_same_bits("lse", result.lse, expected.lse);
+      expect_same_bits("dqkv", result.dqkv, expected.dqkv);
+    }
+  }
+}
+
+TEST(Attention, ADocumentDependsOnNothingBeforeIt) {
+  constexpr int64_t kFirst = 71;  // of the second document
+  const AttentionSizes size = with_documents({150, 1, 2, 1, 24}, {kFirst - 1});
+  const Tensor qkv = random_tensor({150, 1, size.qkv_width()}, 5);
+  const Tensor dout = random_tensor({150, 1, 48}, 6);
+  Tensor other = copy_of(qkv);
+  const auto width = static_cast<size_t>(size.qkv_width());
+  for (float& value : other.span<float>().first(kFirst * width)) value = 5.0F - 3.0F * value;
+  for (const DType dtype : element_types()) {
+    for (const AttentionVariant& variant : variants_of(dtype)) {
+      const auto run = [&](const Tensor& x) {
+        return run_attention(variant, size, make_dropout(0.1, size), as_type(dtype, x),
+                             as_type(dtype, dout));
+      };
+      const AttentionResult a = run(qkv);
+      const AttentionResult b = run(other);
+      const auto expect_same_rows = [](const Tensor& x, const Tensor& y) {
+        const size_t row = x.view().size_bytes() / 150;
+        const auto* left = static_cast<const std::byte*>(x.view().raw());
+        const auto* right = static_cast<const std::byte*>(y.view().raw());
+        EXPECT_NE(std::memcmp(left, right, kFirst * row), 0);
+        EXPECT_EQ(std::memcmp(left + kFirst * row, right + kFirst * row, (150 - kFirst) * row), 0);
+      };
+      expect_same_rows(a.out, b.out);
+      expect_same_rows(a.dqkv, b.dqkv);
+    }
+  }
+}
+
 TEST(Attention, SurvivesLargeScores) {
   // Scores of several hundred: exponentials overflow unless the maximum is subtracted.
   for (const DType dtype : element_types()) {
@@ -192,8 +274,7 @@ TEST(Attention, ReferenceAgreesWithCentralDifferences) {
   }
 }
 
-TEST(Attention, BitsDoNotDependOnThreadsOrInstructionSet) {
-  const AttentionSizes size{150, 3, 4, 2, 24};
+void expect_bits_depend_on_sizes_alone(const AttentionSizes& size) {
   const Tensor qkv = random_tensor({size.sequence, size.microbatch, size.qkv_width()}, 5);
   const Tensor dout =
       random_tensor({size.sequence, size.microbatch, size.heads * size.head_dim}, 6);
@@ -214,6 +295,14 @@ TEST(Attention, BitsDoNotDependOnThreadsOrInstructionSet) {
   expect_same_for_thread_counts([&] {
     return run(DType::bf16, {InstructionSet::v4, TileProducts::bf16});
   });
+}
+
+TEST(Attention, BitsDoNotDependOnThreadsOrInstructionSet) {
+  expect_bits_depend_on_sizes_alone({150, 3, 4, 2, 24});
+}
+
+TEST(Attention, BitsOfDocumentsDoNotDependOnThreadsOrInstructionSet) {
+  expect_bits_depend_on_sizes_alone(with_documents({150, 3, 4, 2, 24}, {5, 70, 131}));
 }
 
 TEST(Attention, ASampleDoesNotDependOnItsNeighbours) {
@@ -255,6 +344,18 @@ TEST(Attention, RefusesProductsThatItsSetOrTypeLacks) {
   EXPECT_THROW(AttentionPlan(v4, to_spec(size, DType::f16), TileProducts::bf16), Error);
   EXPECT_EQ(fastest_products(v3, DType::bf16), TileProducts::f32);
   EXPECT_EQ(fastest_products(v4, DType::f32), TileProducts::f32);
+}
+
+TEST(Attention, RefusesStartsThatFallOrLieAhead) {
+  AttentionSizes size{4, 1, 1, 1, 8};
+  const Tensor qkv = random_tensor({4, 1, 24}, 1);
+  const Tensor dout = random_tensor({4, 1, 8}, 2);
+  const std::vector<std::vector<int64_t>> wrong = {
+      {1, 1, 1, 1}, {0, 0, 3, 3}, {0, 1, 0, 0}, {-1, 0, 0, 0}};
+  for (const std::vector<int64_t>& starts : wrong) {
+    size.starts = starts;
+    EXPECT_THROW(run_attention({}, size, {}, qkv, dout), Error);
+  }
 }
 
 TEST(Attention, RefusesASmallWorkspaceAndAcceptsALargerOne) {

@@ -177,6 +177,41 @@ TEST(FillNormal, ElementUsesWordsTwoIAndTwoIPlusOne) {
   }
 }
 
+TEST(FillUniform, IsUniformWithinItsBound) {
+  Stream stream;
+  Tensor x({100000}, DType::f32);
+  fill_uniform({stream, {}}, philox::named_key(1, "weight"), 0, 3.0F, 0.5F, x);
+  double sum = 0.0;
+  double squares = 0.0;
+  int64_t upper_quarter = 0;
+  for (const float value : x.span<float>()) {
+    const double z = (value - 3.0) / 0.5;
+    ASSERT_LE(std::abs(z), 1.0);
+    sum += z;
+    squares += z * z;
+    upper_quarter += z > 0.5 ? 1 : 0;
+  }
+  // Five standard deviations of each estimate.
+  EXPECT_NEAR(sum / 1e5, 0.0, 0.0092);
+  EXPECT_NEAR(squares / 1e5, 1.0 / 3.0, 0.0048);
+  EXPECT_NEAR(static_cast<double>(upper_quarter) / 1e5, 0.25, 0.0069);
+}
+
+TEST(FillUniform, ElementIUsesItsWordWhateverTheShard) {
+  Stream stream;
+  const philox::Key key{5, 6};
+  Tensor whole({23}, DType::f32);
+  Tensor shard({10}, DType::f32);
+  fill_uniform({stream, {}}, key, 0, 1.0F, 2.0F, whole);
+  fill_uniform({stream, {}}, key, 13, 1.0F, 2.0F, shard);
+  for (uint64_t i = 0; i < 23; ++i) {
+    const uint32_t word = philox::generate(key, philox::counter(i / 4, 0)).word[i % 4];
+    const double unit = (static_cast<double>(word) + 1.0) / 4294967296.0;
+    EXPECT_EQ(whole.span<float>()[i], static_cast<float>(1.0 + 2.0 * (2.0 * unit - 1.0))) << i;
+    if (i >= 13) EXPECT_EQ(shard.span<float>()[i - 13], whole.span<float>()[i]);
+  }
+}
+
 TEST(Elementwise, BitsDependOnNeitherThreadsNorInstructionSet) {
   expect_same_bits_everywhere([](const KernelVariant& variant) {
     Stream stream = variant.stream();
@@ -188,12 +223,14 @@ TEST(Elementwise, BitsDependOnNeitherThreadsNorInstructionSet) {
     column_sum(context, x, r[0]);
     r.emplace_back(Shape{20000}, DType::f32);
     fill_normal(context, {1, 2}, 3, 0.0F, 1.0F, r[1]);
+    r.emplace_back(Shape{20000}, DType::f32);
+    fill_uniform(context, {1, 2}, 3, 0.0F, 1.0F, r[2]);
     const double sum = sum_of_squares(context, as_type(DType::f32, x));
     r.emplace_back(Shape{2}, DType::f32);
-    std::memcpy(r[2].view().raw(), &sum, sizeof(sum));
+    std::memcpy(r[3].view().raw(), &sum, sizeof(sum));
     r.push_back(copy_of(x));
-    add(context, x, r[3]);
-    scale(context, 0.3F, r[3]);
+    add(context, x, r[4]);
+    scale(context, 0.3F, r[4]);
     return r;
   });
 }

@@ -39,6 +39,14 @@ TEST(MetricsFile, WritesTheFieldsInTheirOrder) {
             R"({"split":"va\"lid","iteration":20,"lm_loss":9.5,"ppl":13359.726829661873})");
 }
 
+TEST(MetricsFile, ADecoupledLearningRateIsWrittenWhereThereIsOne) {
+  IterationRecord record = make_record();
+  record.decoupled_learning_rate = 0.5;
+  EXPECT_NE(to_json(record).find(
+                R"("learning_rate":1e-05,"decoupled_learning_rate":0.5,"skipped":false)"),
+            std::string::npos);
+}
+
 TEST(MetricsFile, NumbersReadBackToTheSameBits) {
   IterationRecord record = make_record();
   for (const double value :

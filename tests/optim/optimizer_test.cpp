@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <random>
 
 #include "weft/base/error.hpp"
@@ -134,7 +135,7 @@ TEST_P(OptimizerCase, FollowsTheReferenceOverSeveralSteps) {
     fill_gradients(parameters, step, step % 2 == 0 ? 0.3F : 0.002F);
     const double lr = 0.01 * (step + 1);
     const double expected_norm = reference.step(parameters, lr, 0.1);
-    const StepResult result = optimizer.step(context_, lr, 0.1);
+    const StepResult result = optimizer.step(context_, {lr, 0.1});
     EXPECT_FALSE(result.skipped);
     EXPECT_NEAR(result.grad_norm, expected_norm, 1e-12 * expected_norm);
     for (size_t k = 0; k < parameters.all().size(); ++k) {
@@ -179,7 +180,7 @@ class OptimizerTest : public ::testing::Test {
 TEST_F(OptimizerTest, DecaysMatricesOnly) {
   Optimizer optimizer({}, parameters_);
   const std::vector<float> before = all_values(parameters_);
-  optimizer.step(context_, 0.1, 0.5);  // gradients are zero
+  optimizer.step(context_, {0.1, 0.5});  // gradients are zero
   const std::vector<float> after = all_values(parameters_);
   size_t i = 0;
   for (const Parameter& parameter : parameters_.all()) {
@@ -193,7 +194,7 @@ TEST_F(OptimizerTest, DecaysMatricesOnly) {
 TEST_F(OptimizerTest, NonFiniteGradientsChangeNothing) {
   Optimizer optimizer({}, parameters_);
   fill_gradients(parameters_, 0, 1.0F);
-  optimizer.step(context_, 0.1, 0.1);
+  optimizer.step(context_, {0.1, 0.1});
   const std::vector<float> before = all_values(parameters_);
   const std::vector<float> state(optimizer.state()[0].value.span<float>().begin(),
                                  optimizer.state()[0].value.span<float>().end());
@@ -201,7 +202,7 @@ TEST_F(OptimizerTest, NonFiniteGradientsChangeNothing) {
        {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     parameters_.at("b.bias").grad.span<float>()[4] = bad;
     parameters_.at("c.weight").grad.span<float>()[0] = bad;
-    const StepResult result = optimizer.step(context_, 0.1, 0.1);
+    const StepResult result = optimizer.step(context_, {0.1, 0.1});
     EXPECT_TRUE(result.skipped);
     EXPECT_FALSE(std::isfinite(result.grad_norm));
     EXPECT_EQ(result.non_finite, "b.bias");
@@ -217,12 +218,38 @@ TEST_F(OptimizerTest, HugeGradientsAreClippedNotSkipped) {
   for (Parameter& parameter : parameters_.all()) {
     std::ranges::fill(parameter.grad.span<float>(), 1e30F);
   }
-  const StepResult result = optimizer.step(context_, 0.001, 0.0);
+  const StepResult result = optimizer.step(context_, {0.001, 0.0});
   EXPECT_FALSE(result.skipped);
   EXPECT_NEAR(result.grad_norm / 1e30, std::sqrt(static_cast<double>(parameters_.num_elements())),
               1e-4);
   const std::vector<float> after = all_values(parameters_);
   for (size_t i = 0; i < after.size(); ++i) ASSERT_NEAR(after[i], before[i] - 0.001F, 1e-5F);
+}
+
+TEST_F(OptimizerTest, EmbeddingAndOutputFollowTheDecoupledRate) {
+  for (const char* kind : {"adam", "sgd"}) {
+    std::map<std::string, std::vector<float>> moved[2];
+    for (const bool decoupled : {false, true}) {
+      ParameterSet parameters = make_parameters();
+      parameters.at("a.weight").embedding_or_output = true;
+      fill_gradients(parameters, 0, 1.0F);
+      Optimizer optimizer(make_config(kind, 0.0, 0.9, true), parameters);
+      StepRates rates{.learning_rate = 0.1, .weight_decay = 0.1};
+      if (decoupled) rates.decoupled_learning_rate = 0.0;
+      optimizer.step(context_, rates);
+      for (const Parameter& parameter : parameters.all()) {
+        const auto values = parameter.main.span<float>();
+        moved[decoupled ? 1 : 0][parameter.name].assign(values.begin(), values.end());
+      }
+    }
+    const ParameterSet before = make_parameters();
+    for (const Parameter& parameter : before.all()) {
+      const auto values = parameter.main.span<float>();
+      const bool own = parameter.name == "a.weight";
+      EXPECT_EQ(moved[0][parameter.name] == moved[1][parameter.name], !own) << parameter.name;
+      EXPECT_EQ(std::ranges::equal(moved[1][parameter.name], values), own) << parameter.name;
+    }
+  }
 }
 
 TEST_F(OptimizerTest, CountsZerosAndReportsNorms) {
@@ -235,7 +262,7 @@ TEST_F(OptimizerTest, CountsZerosAndReportsNorms) {
     return sum;
   }();
   EXPECT_NEAR(optimizer.params_norm(context_), std::sqrt(squares), 1e-10);
-  const StepResult result = optimizer.step(context_, 0.0, 0.0);
+  const StepResult result = optimizer.step(context_, {0.0, 0.0});
   EXPECT_DOUBLE_EQ(result.grad_norm, 5.0);
   EXPECT_EQ(result.num_zeros, parameters_.num_elements() - 2);
 }
@@ -265,7 +292,7 @@ TEST_F(OptimizerTest, ThreadsChangeNoBit) {
     Optimizer optimizer({}, parameters);
     for (int step = 0; step < 3; ++step) {
       fill_gradients(parameters, step, 1.0F);
-      optimizer.step(context_, 0.01, 0.1);
+      optimizer.step(context_, {0.01, 0.1});
     }
     return all_values(parameters);
   };

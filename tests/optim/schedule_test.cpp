@@ -89,6 +89,13 @@ TEST(Schedule, EachViolationNamesItsFlag) {
   const Violation violations[] = {
       {"--min-lr", [](ScheduleConfig& c) { c.min_lr = -1e-9; }},
       {"--min-lr", [](ScheduleConfig& c) { c.min_lr = 2e-3; }},
+      {"--decoupled-lr", [](ScheduleConfig& c) { c.decoupled_lr = -1.0; }},
+      {"--decoupled-min-lr", [](ScheduleConfig& c) { c.decoupled_min_lr = 1e-5; }},
+      {"--decoupled-min-lr",
+       [](ScheduleConfig& c) {
+         c.decoupled_lr = 1e-5;
+         c.decoupled_min_lr = 1e-4;
+       }},
       {"--lr-warmup-init", [](ScheduleConfig& c) { c.lr_warmup_init = 2e-3; }},
       {"--lr-decay-iters", [](ScheduleConfig& c) { c.lr_decay_samples = 0; }},
       {"--lr-warmup-iters", [](ScheduleConfig& c) { c.lr_warmup_samples = 1000; }},
@@ -122,6 +129,23 @@ TEST(Schedule, EachViolationNamesItsFlag) {
   ScheduleConfig config = valid_config();
   config.lr = nan;
   EXPECT_EQ(validate(config).size(), 1U);
+}
+
+TEST(Schedule, ADecoupledRateHasItsOwnEndsAndTheCommonShape) {
+  ScheduleConfig config = valid_config();
+  config.lr_decay_style = "cosine";
+  config.min_lr = 1e-4;
+  EXPECT_FALSE(decoupled_learning_rate(config, 10));
+  config.decoupled_lr = 5e-4;
+  ScheduleConfig other = config;
+  other.lr = 5e-4;
+  for (const int64_t samples : {0, 1, 50, 400, 1000, 2000}) {
+    EXPECT_EQ(decoupled_learning_rate(config, samples), learning_rate(other, samples)) << samples;
+  }
+  config.decoupled_min_lr = 2e-4;
+  EXPECT_EQ(decoupled_learning_rate(config, 1 << 20), 2e-4);
+  EXPECT_EQ(learning_rate(config, 1 << 20), 1e-4);
+  EXPECT_TRUE(validate(config).empty());
 }
 
 TEST(Schedule, ReportsAllViolationsAtOnce) {

@@ -18,7 +18,11 @@ struct AttentionSizes {
   int64_t heads;
   int64_t groups;
   int64_t head_dim;
+  std::vector<int64_t> starts = {};  ///< [B, S] first key that a query sees; empty: 0
 
+  int64_t start(int64_t b, int64_t query) const {
+    return starts.empty() ? 0 : starts[static_cast<size_t>(b * sequence + query)];
+  }
   int64_t qkv_width() const { return (heads + 2 * groups) * head_dim; }
   int64_t group_width() const { return (heads / groups + 2) * head_dim; }
   size_t at_qkv(int64_t s, int64_t b, int64_t feature) const {
@@ -48,7 +52,7 @@ using AttentionMask = std::function<double(int64_t b, int64_t head, int64_t quer
 
 inline double keep_all(int64_t, int64_t, int64_t, int64_t) { return 1.0; }
 
-/// Probabilities of one query over its keys 0 .. query, and their log-sum-exp.
+/// Probabilities of one query over the keys 0 .. query, 0 before its first, and their log-sum-exp.
 struct Probabilities {
   std::vector<double> p;
   double lse;
@@ -63,7 +67,9 @@ inline Probabilities probabilities(const AttentionSizes& size, const std::vector
     for (int64_t d = 0; d < size.head_dim; ++d) {
       score += qkv[size.at_q(query, b, head, d)] * qkv[size.at_k(key, b, head, d)];
     }
-    scores.push_back(score / std::sqrt(static_cast<double>(size.head_dim)));
+    const bool counts = key >= size.start(b, query);
+    scores.push_back(counts ? score / std::sqrt(static_cast<double>(size.head_dim))
+                            : -std::numeric_limits<double>::infinity());
     largest = std::max(largest, scores.back());
   }
   double sum = 0.0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <vector>
@@ -28,19 +29,36 @@ struct MicrobatchData {
     labels[i] = label;
   }
 
+  /// Gives every sample documents that end at `ends`.
+  void set_documents(const std::vector<int64_t>& ends) {
+    starts.clear();
+    for (int64_t b = 0; b < shape.samples; ++b) {
+      int64_t start = 0;
+      for (int64_t s = 0; s < shape.sequence; ++s) {
+        starts.push_back(start);
+        positions[static_cast<size_t>(b * shape.sequence + s)] = s - start;
+        if (std::ranges::find(ends, s) != ends.end()) start = s + 1;
+      }
+    }
+  }
+
   model::Microbatch view() const {
     const Shape shape_BS{shape.samples, shape.sequence};
+    ConstTensorView starts_BS;
+    if (!starts.empty()) starts_BS = {starts.data(), DType::i64, shape_BS};
     return {.tokens_BS = {tokens.data(), DType::i64, shape_BS},
             .positions_BS = {positions.data(), DType::i64, shape_BS},
             .labels_BS = {labels.data(), DType::i64, shape_BS},
             .loss_mask_BS = {loss_mask.data(), DType::f32, shape_BS},
-            .sample_ids_B = sample_ids};
+            .sample_ids_B = sample_ids,
+            .starts_BS = starts_BS};
   }
 
   model::MicrobatchShape shape;
   std::vector<int64_t> tokens;
   std::vector<int64_t> positions;
   std::vector<int64_t> labels;
+  std::vector<int64_t> starts;  ///< empty: one document
   std::vector<float> loss_mask;
   std::vector<int64_t> sample_ids;
 };

@@ -71,8 +71,10 @@ inline bool same_bits(const std::vector<float>& a, const std::vector<float>& b) 
 /// parameter.
 inline void expect_central_differences(const model::ModelConfig& config,
                                        const model::MicrobatchShape& shape,
-                                       const model::DropoutRates& rates) {
-  const auto data = random_microbatch(shape, config.vocab_size, 6);
+                                       const model::DropoutRates& rates,
+                                       const std::vector<int64_t>& document_ends = {}) {
+  auto data = random_microbatch(shape, config.vocab_size, 6);
+  if (!document_ends.empty()) data.set_documents(document_ends);
   ModelRun run(config, shape, model::BackwardMode::fused, rates);
   for (model::Parameter& parameter : run.parameters.all()) {
     run.step(data);

@@ -107,6 +107,8 @@ std::vector<TrainConfig> configurations() {
   all.back().model.recompute = {};
   all.front().model.recompute.granularity = model::RecomputeGranularity::selective;
   all.front().optimizer.optimizer = "sgd";
+  all[3].model.fp32_residual_connection = all[4].model.fp32_residual_connection = true;
+  all[1].model.reset_attention_mask = all[2].model.reset_attention_mask = true;
   return all;
 }
 

@@ -17,6 +17,7 @@ class CountingDataset final : public data::Dataset {
       out.labels[i] = out.tokens[i] + 1;
       out.positions[i] = static_cast<int64_t>(i);
       out.loss_mask[i] = 1.0F;
+      if (!out.starts.empty()) out.starts[i] = i < 2 ? 0 : 2;
     }
   }
   std::vector<data::SampleSpan> spans(int64_t) const override { return {}; }
@@ -25,9 +26,15 @@ class CountingDataset final : public data::Dataset {
 constexpr model::MicrobatchShape kShape{.sequence = 4, .samples = 2};
 const data::SamplerConfig kSampler{.type = "single", .total_samples = 8, .micro_batch_size = 2};
 
+model::ModelConfig model_of(int64_t vocab_size) {
+  model::ModelConfig model;
+  model.vocab_size = vocab_size;
+  return model;
+}
+
 TEST(BatchSource, FetchesMicrobatchesByNumberInAnyOrder) {
   const CountingDataset dataset;
-  BatchSource source(dataset, kSampler, kShape, 100);
+  BatchSource source(dataset, kSampler, kShape, model_of(100));
   source.start_iteration(4);
   const auto second = source.microbatch(1);
   EXPECT_EQ(second.tokens_BS.span<int64_t>()[0], 60);
@@ -38,10 +45,24 @@ TEST(BatchSource, FetchesMicrobatchesByNumberInAnyOrder) {
   EXPECT_EQ(source.microbatch(0).tokens_BS.span<int64_t>()[0], 40);
 }
 
+TEST(BatchSource, DocumentStartsComeWithAttentionThatNeedsThem) {
+  const CountingDataset dataset;
+  model::ModelConfig model = model_of(100);
+  BatchSource plain(dataset, kSampler, kShape, model);
+  EXPECT_TRUE(plain.microbatch(0).starts_BS.empty());
+  model.reset_attention_mask = true;
+  BatchSource apart(dataset, kSampler, kShape, model);
+  const auto starts_BS = apart.microbatch(1).starts_BS;
+  ASSERT_EQ(starts_BS.shape(), (Shape{2, 4}));
+  const std::vector<int64_t> starts(starts_BS.span<int64_t>().begin(),
+                                    starts_BS.span<int64_t>().end());
+  EXPECT_EQ(starts, (std::vector<int64_t>{0, 0, 2, 2, 0, 0, 2, 2}));
+}
+
 TEST(BatchSource, EpochsOfACyclicSamplerHaveDifferentDropout) {
   const CountingDataset dataset;
   BatchSource source(dataset, {.type = "cyclic", .total_samples = 8, .micro_batch_size = 2}, kShape,
-                     100);
+                     model_of(100));
   source.start_iteration(8);  // the second epoch
   const auto batch = source.microbatch(0);
   EXPECT_EQ(batch.sample_ids_B[0], 8);
@@ -50,7 +71,7 @@ TEST(BatchSource, EpochsOfACyclicSamplerHaveDifferentDropout) {
 
 TEST(BatchSource, RefusesTokensThatTheModelDoesNotKnow) {
   const CountingDataset dataset;
-  BatchSource source(dataset, kSampler, kShape, 24);
+  BatchSource source(dataset, kSampler, kShape, model_of(24));
   source.start_iteration(0);
   EXPECT_NO_THROW(source.microbatch(0));
   try {
@@ -64,7 +85,7 @@ TEST(BatchSource, RefusesTokensThatTheModelDoesNotKnow) {
 
 TEST(BatchSource, SaysWhenTheSamplesHaveRunOut) {
   const CountingDataset dataset;
-  BatchSource source(dataset, kSampler, kShape, 100);
+  BatchSource source(dataset, kSampler, kShape, model_of(100));
   source.start_iteration(8);
   EXPECT_THROW(source.microbatch(0), Error);
 }

@@ -50,6 +50,17 @@ IterationReport report_of(const Json& in) {
   return report;
 }
 
+TEST(ConsoleLines, ADecoupledLearningRateFollowsTheCommonOne) {
+  IterationReport report;
+  report.learning_rate = 1e-3;
+  report.decoupled_learning_rate = 2.5e-4;
+  report.global_batch_size = 16;
+  EXPECT_NE(iteration_line(report).find(
+                "| learning rate: 1.000000E-03 | decoupled learning rate: 2.500000E-04 | global "
+                "batch size:    16 |"),
+            std::string::npos);
+}
+
 TEST(ConsoleLines, IterationLinesAreThoseOfTheVector) {
   const Json cases = testing::load_vector("log_lines").at("iteration_lines");
   ASSERT_FALSE(cases.empty());

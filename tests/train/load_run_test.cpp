@@ -165,5 +165,41 @@ TEST(ScheduleRecord, EveryValueIsCompared) {
   EXPECT_THROW(resumed_schedule(wanted, damaged, ScheduleSource::agreed, lines), Error);
 }
 
+TEST_F(LoadRun, DecoupledRatesAreSettledAsTheOthers) {
+  config_.schedule.decoupled_lr = 5e-3;
+  EXPECT_THAT(failure(), HasSubstr("class input value 0.005 and checkpointvalue None for decoupled "
+                                   "learning rate do not match"));
+  config_.schedule_source = ScheduleSource::flags;
+  config_.save = config_.load;
+  const RunOutput output = run_pretrain(config_);
+  EXPECT_TRUE(output.printed(" > overriding decoupled learning rate value to 0.005"));
+  EXPECT_TRUE(output.printed("| decoupled learning rate: "));
+  EXPECT_TRUE(output.metrics.at(0).contains("decoupled_learning_rate"));
+  config_.schedule_source = ScheduleSource::agreed;
+  EXPECT_EQ(failure(), "");
+  config_.schedule.decoupled_lr.reset();
+  config_.schedule_source = ScheduleSource::checkpoint;
+  EXPECT_TRUE(
+      run_pretrain(config_).printed(" > using checkpoint value 0.005 for decoupled learning rate"));
+}
+
+TEST_F(LoadRun, WithoutInitializationTheCheckpointHasAllWeights) {
+  const auto drawn = run_pretrain(config_).numbers();
+  ASSERT_FALSE(drawn.empty());
+  config_.draw_weights = false;
+  EXPECT_EQ(run_pretrain(config_).numbers(), drawn);
+}
+
+TEST_F(LoadRun, WithoutInitializationThereMustBeACheckpoint) {
+  config_.load = (dir_ / "nothing").string();
+  config_.draw_weights = false;
+  EXPECT_EQ(failure(), "there are no weights to start from: --no-initialization draws none and " +
+                           config_.load +
+                           " has no checkpoint; try --load DIR with a checkpoint, or no "
+                           "--no-initialization");
+  config_.exit_on_missing_checkpoint = true;
+  EXPECT_TRUE(run_pretrain(config_).metrics.empty());
+}
+
 }  // namespace
 }  // namespace weft::train

@@ -63,6 +63,14 @@ TEST(MakeTrainConfig, DerivesWhatIsNotGiven) {
   EXPECT_EQ(run.options.argument_block.size(), 467U);
 }
 
+TEST(MakeTrainConfig, LayerScalingOfScoresIsAcceptedAndForcesTheSoftmaxToFp32) {
+  const PreparedRun run = prepare("--fp16 --apply-query-key-layer-scaling");
+  EXPECT_THAT(run.options.warnings,
+              Contains(HasSubstr("--apply-query-key-layer-scaling has no effect: scores never")));
+  EXPECT_THAT(run.options.argument_block,
+              Contains(::testing::MatchesRegex("  attention_softmax_in_fp32 \\.+ True")));
+}
+
 TEST(MakeTrainConfig, MissingOptionsAreListedTogether) {
   const std::string text = refusal("--optimizer adam");
   for (const char* name : {"num_layers", "hidden_size", "num_attention_heads",
@@ -115,6 +123,17 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
        "the weight decay ramp falls (got 0.2 to 0.1"},
       {"--adam-beta2 1", "--adam-beta2 is out of range"},
       {"--hidden-dropout 1", "--hidden-dropout is out of range"},
+      {"--decoupled-lr -1", "--decoupled-lr is out of range (got -1.0, expected at least 0)"},
+      {"--decoupled-min-lr 0.1", "--decoupled-min-lr does nothing without --decoupled-lr (got 0.1"},
+      {"--decoupled-lr 0.1 --decoupled-min-lr 0.2",
+       "--decoupled-min-lr is above --decoupled-lr (got 0.2, expected at most 0.1)"},
+      {"--min-lr 1e-4 --decoupled-lr 1e-5",
+       "--min-lr, which --decoupled-min-lr follows, is above --decoupled-lr"},
+      {"--fp32-residual-connection",
+       "residual connection in fp32 only supported when using fp16 or bf16."},
+      {"--log-progress", "--log-progress has no directory (got no --save"},
+      {"--use-checkpoint-args", "--use-checkpoint-args requires --load argument (got no --load)"},
+      {"--no-initialization", "--no-initialization leaves the model without weights"},
       {"--seed 0", "--seed is out of range"},
       {"--log-interval 0", "--log-interval is out of range"},
       {"--encoder-num-layers 2", "cannot have both num-layers and encoder-num-layers specified"},

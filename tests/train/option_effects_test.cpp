@@ -67,6 +67,7 @@ TEST(OptionEffects, ElementType) { check_effects("ElementType"); }
 TEST(OptionEffects, LossScale) { check_effects("LossScale"); }
 TEST(OptionEffects, Recompute) { check_effects("Recompute"); }
 TEST(OptionEffects, Dropout) { check_effects("Dropout"); }
+TEST(OptionEffects, InitialWeights) { check_effects("InitialWeights"); }
 TEST(OptionEffects, Seed) { check_effects("Seed"); }
 TEST(OptionEffects, Vocabulary) { check_effects("Vocabulary"); }
 TEST(OptionEffects, Optimizer) { check_effects("Optimizer"); }

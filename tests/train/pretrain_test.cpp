@@ -8,6 +8,7 @@
 #include "weft/base/error.hpp"
 #include "weft/checkpoint/train_state.hpp"
 #include "weft/train/console_lines.hpp"
+#include "weft/train/option_spec.hpp"
 #include "weft/train/text_generator.hpp"
 
 namespace weft::train {
@@ -146,6 +147,66 @@ TEST(Pretrain, DryRunTrainsNothing) {
   EXPECT_TRUE(output.printed("    train:      24"));
   EXPECT_FALSE(output.printed("training ..."));
   EXPECT_FALSE(std::filesystem::exists(config.save));
+}
+
+TEST(Pretrain, ADecoupledRateOfTheCommonValueChangesNothingAndAnotherOneDoes) {
+  TrainConfig config = small_run();
+  const auto common = run_pretrain(config).numbers();
+  config.schedule.decoupled_lr = config.schedule.lr;
+  EXPECT_EQ(run_pretrain(config).numbers(), common);
+  config.schedule.decoupled_lr = 0.1 * config.schedule.lr;
+  EXPECT_NE(run_pretrain(config).numbers(), common);
+}
+
+TEST(Pretrain, DocumentsAreKeptApartTogetherWithTheirPositionsAndLosses) {
+  const TempDir dir;
+  TrainConfig config = small_run();
+  config.sequence_length = config.data.sequence_length = 256;
+  config.model.max_position_embeddings = 256;
+  // Mock documents have 1 to 4095 tokens: some samples hold the end of one.
+  const auto joined = run_pretrain(config).numbers();
+  config.model.reset_attention_mask = true;
+  const auto apart = run_pretrain(config).numbers();
+  EXPECT_NE(apart, joined);
+  config.data.reset_position_ids = config.data.eod_mask_loss = true;
+  const auto all = run_pretrain(config).numbers(4);
+  config.model.recompute.granularity = model::RecomputeGranularity::selective;
+  EXPECT_EQ(run_pretrain(config).numbers(4), all);
+  config.save = (dir / "model").string();
+  config.save_interval = config.exit_interval = 3;
+  run_pretrain(config);
+  config.load = config.save;
+  config.exit_interval.reset();
+  EXPECT_EQ(run_pretrain(config).numbers(4), all);
+}
+
+TEST(Pretrain, ProgressIsLoggedBesideTheCheckpoints) {
+  const TempDir dir;
+  TrainConfig config = small_run();
+  config.eval_iters = 0;
+  config.save = (dir / "model").string();
+  config.save_interval = 3;
+  config.exit_interval = 3;
+  config.log_progress = true;
+  config.job_id = "42";
+  run_pretrain(config);
+  config.load = config.save;
+  config.exit_interval.reset();
+  run_pretrain(config);
+  const std::string text = testing::read_file(dir / "model" / "progress.txt");
+  const auto lines = split_words(text, '\n');
+  ASSERT_EQ(lines.size(), 4U) << text;
+  EXPECT_TRUE(lines[0].ends_with("\tJob ID: 42\t# GPUs: 1\tStarting job"));
+  EXPECT_TRUE(lines[1].find("\tSaved checkpoint\tIteration: 3\tJob throughput: ") !=
+              std::string_view::npos);
+  EXPECT_TRUE(lines[2].ends_with("\tStarting job"));
+  EXPECT_TRUE(lines[3].ends_with("\tTokens (in billions): 0.00"));
+  // What was counted before the first save is counted again after the second.
+  const auto operations = [](const std::string& save, int64_t iteration) {
+    return checkpoint::load_state(save, iteration)->floating_point_operations;
+  };
+  EXPECT_GT(operations(config.save, 3), 0.0);
+  EXPECT_DOUBLE_EQ(operations(config.save, 6), 2.0 * operations(config.save, 3));
 }
 
 TEST(Pretrain, SkipTrainEvaluatesTheInitialModel) {

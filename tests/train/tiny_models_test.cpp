@@ -83,7 +83,7 @@ void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rou
     EXPECT_NEAR(loss.mean(), expected_loss, kTolerance * expected_loss) << step;
     if (optimizer.num_steps() == 0) expect_gradients(parameters, expected);
     const auto result =
-        optimizer.step({stream, {}}, constants.at("lr"), constants.at("weight_decay"));
+        optimizer.step({stream, {}}, {constants.at("lr"), constants.at("weight_decay")});
     const auto index = static_cast<size_t>(optimizer.num_steps() - 1);
     const double expected_norm = expected.at("grad_norm").get<double>() * (1.0 + rounding[index]);
     EXPECT_NEAR(result.grad_norm, expected_norm, kTolerance * expected_norm) << step;

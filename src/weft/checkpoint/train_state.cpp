@@ -65,6 +65,13 @@ TrainState read_state(const fs::path& path) {
   state.optimizer_steps = integer_at<int64_t>(object, "optimizer_steps", path);
   state.loss_scaler = read_scaler(object, path);
   state.seed = integer_at<uint64_t>(object, "seed", path);
+  // Checkpoints of before they were counted have none.
+  if (const auto found = object.find("num_floating_point_operations_so_far");
+      found != object.end()) {
+    check(found->is_number(), ErrorKind::checkpoint, "{} has {} as \"{}\"; expected a number",
+          path.string(), found->dump(), found.key());
+    state.floating_point_operations = found->get<double>();
+  }
   if (object.contains("schedule")) state.schedule = object.at("schedule");
   check(state.schedule.is_object(), ErrorKind::checkpoint, "{} has no object as \"schedule\"",
         path.string());
@@ -108,20 +115,22 @@ void write_latest_iteration(const fs::path& root, int64_t iteration) {
 }
 
 void write_state(const fs::path& directory, const TrainState& state) {
-  const ordered_json object = {{"format_version", kFormatVersion},
-                               {"iteration", state.iteration},
-                               {"consumed_train_samples", state.consumed_train_samples},
-                               {"skipped_train_samples", state.skipped_train_samples},
-                               {"consumed_valid_samples", state.consumed_valid_samples},
-                               {"schedule_samples", state.schedule_samples},
-                               {"optimizer_steps", state.optimizer_steps},
-                               {"loss_scaler",
-                                {{"scale", state.loss_scaler.scale},
-                                 {"growth_tracker", state.loss_scaler.growth_tracker},
-                                 {"hysteresis_tracker", state.loss_scaler.hysteresis_tracker}}},
-                               {"seed", state.seed},
-                               {"schedule", state.schedule},
-                               {"model", state.model}};
+  const ordered_json object = {
+      {"format_version", kFormatVersion},
+      {"iteration", state.iteration},
+      {"consumed_train_samples", state.consumed_train_samples},
+      {"skipped_train_samples", state.skipped_train_samples},
+      {"consumed_valid_samples", state.consumed_valid_samples},
+      {"schedule_samples", state.schedule_samples},
+      {"optimizer_steps", state.optimizer_steps},
+      {"loss_scaler",
+       {{"scale", state.loss_scaler.scale},
+        {"growth_tracker", state.loss_scaler.growth_tracker},
+        {"hysteresis_tracker", state.loss_scaler.hysteresis_tracker}}},
+      {"seed", state.seed},
+      {"num_floating_point_operations_so_far", state.floating_point_operations},
+      {"schedule", state.schedule},
+      {"model", state.model}};
   AtomicFile file(directory / kStateFile, ErrorKind::checkpoint);
   file.write(object.dump(2) + "\n");
   file.commit();

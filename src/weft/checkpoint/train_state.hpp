@@ -17,8 +17,9 @@ struct TrainState {
   int64_t consumed_valid_samples = 0;  ///< samples drawn from the validation data
   int64_t schedule_samples = 0;  ///< samples of successful iterations: learning_rate's argument
   int64_t optimizer_steps = 0;   ///< successful steps; save_model takes them from its optimizer
-  optim::LossScalerState loss_scaler;  ///< as optimizer_steps
-  uint64_t seed = 0;                   ///< --seed
+  optim::LossScalerState loss_scaler;      ///< as optimizer_steps
+  uint64_t seed = 0;                       ///< --seed
+  double floating_point_operations = 0.0;  ///< of all iterations so far, in theory
   /// The caller's learning rate and weight decay schedules; empty in old checkpoints.
   nlohmann::ordered_json schedule = nlohmann::ordered_json::object();
   /// Whatever the caller needs to build the model again: configuration, tokenizer files.

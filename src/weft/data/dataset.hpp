@@ -12,6 +12,8 @@ struct SampleView {
   std::span<int64_t> labels;     ///< [S] tokens shifted by one
   std::span<int64_t> positions;  ///< [S] 0..S-1, or restarting after eod (--reset-position-ids)
   std::span<float> loss_mask;    ///< [S] 1, or 0 where the loss does not count
+  /// [S] where the document of each position begins, 0 for the first; empty: not asked for
+  std::span<int64_t> starts = {};
 };
 
 /// A run of tokens of one sequence inside a sample.

@@ -61,12 +61,15 @@ void GptDataset::read(int64_t index, const SampleView& out) const {
 
 void finish_sample(const SampleRules& rules, int64_t num_known, const SampleView& out) {
   int64_t position = 0;
+  int64_t start = 0;
   for (size_t i = 0; i < out.tokens.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
     const bool is_eod = at < num_known && out.tokens[i] == rules.eod;
     const bool label_is_padding = at + 1 >= num_known;
     out.positions[i] = position;
     out.loss_mask[i] = label_is_padding || (rules.eod_mask_loss && is_eod) ? 0.0F : 1.0F;
+    if (!out.starts.empty()) out.starts[i] = start;
+    if (is_eod) start = at + 1;
     position = rules.reset_position_ids && is_eod ? 0 : position + 1;
   }
 }

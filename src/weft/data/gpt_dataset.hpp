@@ -39,8 +39,8 @@ class GptDataset final : public Dataset {
   SampleRules rules_;
 };
 
-/// Fills labels, positions and loss mask of a sample from its tokens (the first `num_known` of S +
-/// 1 are data, the rest is padding).
+/// Fills positions, loss mask and, if asked for, document starts of a sample from its tokens (the
+/// first `num_known` of S + 1 are data, the rest is padding).
 void finish_sample(const SampleRules& rules, int64_t num_known, const SampleView& out);
 
 }  // namespace weft::data

@@ -36,6 +36,19 @@ void check_samples(const Dropout& dropout, int64_t microbatch) {
         dropout.samples_B.size(), microbatch);
 }
 
+/// Starts come from the data: a wrong one would make the kernel read elsewhere.
+void check_starts(const ConstTensorView& starts_BS, const AttentionSpec& spec) {
+  if (starts_BS.empty()) return;
+  check_size("starts_BS", starts_BS, spec.microbatch * spec.sequence, DType::i64);
+  const int64_t* starts = starts_BS.data<int64_t>();
+  for (int64_t i = 0; i < spec.microbatch * spec.sequence; ++i) {
+    const int64_t query = i % spec.sequence;
+    const int64_t least = query == 0 ? 0 : starts[i - 1];
+    check(starts[i] >= least && starts[i] <= query, ErrorKind::internal,
+          "query {} sees keys from {} on; expected {} to {}", query, starts[i], least, query);
+  }
+}
+
 }  // namespace
 
 TileProducts fastest_products(const Stream& stream, DType dtype) {
@@ -56,9 +69,10 @@ struct AttentionPlan::Backend {
   Direction backward;
 
   AttentionWork work(const Direction& direction, const AttentionSpec& spec, const Dropout& dropout,
-                     const Context& context) const {
+                     const ConstTensorView& starts_BS, const Context& context) const {
     return {spec,
             dropout,
+            starts_BS.empty() ? nullptr : starts_BS.data<int64_t>(),
             products,
             direction.threads,
             context.workspace.data(),
@@ -95,7 +109,8 @@ size_t AttentionPlan::workspace_bytes() const {
 }
 
 void AttentionPlan::forward(const Context& context, const Dropout& dropout, ConstTensorView qkv_SBQ,
-                            TensorView out_SBO, TensorView lse_BNS) const {
+                            TensorView out_SBO, TensorView lse_BNS,
+                            ConstTensorView starts_BS) const {
   const TimedKernel timed(context.stream, "attention forward");
   const int64_t tokens = spec_.sequence * spec_.microbatch;
   check_size("qkv_SBQ", qkv_SBQ, tokens * spec_.qkv_width(), spec_.dtype);
@@ -103,15 +118,16 @@ void AttentionPlan::forward(const Context& context, const Dropout& dropout, Cons
   check_size("lse_BNS", lse_BNS, tokens * spec_.heads);
   check_workspace("AttentionPlan::forward", context, workspace_bytes());
   check_samples(dropout, spec_.microbatch);
+  check_starts(starts_BS, spec_);
   cpu_kernels(context.stream)
-      .attention_forward(backend_->work(backend_->forward, spec_, dropout, context),
+      .attention_forward(backend_->work(backend_->forward, spec_, dropout, starts_BS, context),
                          {qkv_SBQ.raw(), out_SBO.raw(), lse_BNS.data<float>()});
 }
 
 void AttentionPlan::backward(const Context& context, const Dropout& dropout,
                              ConstTensorView dout_SBO, ConstTensorView qkv_SBQ,
-                             ConstTensorView out_SBO, ConstTensorView lse_BNS,
-                             TensorView dqkv_SBQ) const {
+                             ConstTensorView out_SBO, ConstTensorView lse_BNS, TensorView dqkv_SBQ,
+                             ConstTensorView starts_BS) const {
   const TimedKernel timed(context.stream, "attention backward");
   const int64_t tokens = spec_.sequence * spec_.microbatch;
   check_size("dout_SBO", dout_SBO, tokens * spec_.out_width(), spec_.dtype);
@@ -121,9 +137,10 @@ void AttentionPlan::backward(const Context& context, const Dropout& dropout,
   check_size("dqkv_SBQ", dqkv_SBQ, tokens * spec_.qkv_width(), spec_.dtype);
   check_workspace("AttentionPlan::backward", context, workspace_bytes());
   check_samples(dropout, spec_.microbatch);
+  check_starts(starts_BS, spec_);
   cpu_kernels(context.stream)
       .attention_backward(
-          backend_->work(backend_->backward, spec_, dropout, context),
+          backend_->work(backend_->backward, spec_, dropout, starts_BS, context),
           {dout_SBO.raw(), qkv_SBQ.raw(), out_SBO.raw(), lse_BNS.data<float>(), dqkv_SBQ.raw()});
 }
 

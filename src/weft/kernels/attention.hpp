@@ -39,6 +39,10 @@ TileProducts fastest_products(const Stream& stream, DType dtype);
 /// per thread; forward a head and backward a head group of a sample is one thread's work, so bits
 /// do not depend on the number of threads. Dropout's element index within a sample is (head * S +
 /// query) * S + key.
+///
+/// Documents within a sample are kept apart by starts_BS, i64: the first key that each query sees,
+/// at most the query itself and never falling along the sequence. Tiles before it are left out.
+/// Empty, every query sees all keys up to its own.
 class AttentionPlan {
  public:
   AttentionPlan(const Stream& stream, const AttentionSpec& spec);
@@ -50,11 +54,11 @@ class AttentionPlan {
   size_t workspace_bytes() const;
   /// Writes out_SB(ND) and lse_BNS, the log of each query's sum of exponentials.
   void forward(const Context& context, const Dropout& dropout, ConstTensorView qkv_SBQ,
-               TensorView out_SBO, TensorView lse_BNS) const;
+               TensorView out_SBO, TensorView lse_BNS, ConstTensorView starts_BS = {}) const;
   /// Writes dqkv_SBQ from dout_SBO and what forward saved.
   void backward(const Context& context, const Dropout& dropout, ConstTensorView dout_SBO,
                 ConstTensorView qkv_SBQ, ConstTensorView out_SBO, ConstTensorView lse_BNS,
-                TensorView dqkv_SBQ) const;
+                TensorView dqkv_SBQ, ConstTensorView starts_BS = {}) const;
 
  private:
   struct Backend;

@@ -54,7 +54,7 @@ void gradient_tile(const AttentionItem<P>& item, const ScoreTile& tile) {
         }
         ds[i] = p[i] * (dp - delta);
         if constexpr (!all) {
-          ds[i] = from_lane(first_lane(tile, c + i, column), ds[i], Floats{});
+          ds[i] = counting(tile, c + i, column, ds[i], Floats{});
         }
         p[i] = kept;
       }
@@ -95,7 +95,7 @@ void add_products(const AttentionItem<P>& item, const ScoreTile& tile) {
                   {scratch.dk_SD + tile.key * width, width}, over_queries, true);
   tile_product<P>({kQueries, width, key_places}, {scratch.ds_pairs_CR, 1, kQueries},
                   {scratch.k_pairs_SD + tile.key / kElements<P> * width, width},
-                  {scratch.out_RD, width}, tile.causal(Causal::Part::sum_over_keys), tile.key > 0);
+                  {scratch.out_RD, width}, tile.causal(Causal::Part::sum_over_keys), !tile.first);
 }
 
 /// Adds the gradients of one query tile to dk_SD and dv_SD and writes its dQ.
@@ -112,7 +112,7 @@ void backward_queries(const AttentionItem<P>& item, int64_t head_index, int64_t 
   load_both(item, ElementRows<const T>{dout, item.out_stride()}, count, scratch.dout_RD,
             scratch.dout_DR);
   load_row_terms<T>(item, head_index, query, count, data);
-  for_key_tiles(query, count, [&](const ScoreTile& tile) {
+  for_key_tiles(query, count, item.starts, [&](const ScoreTile& tile) {
     score_product(item, tile, scratch.k_SD, scratch.q_DR, scratch.s_CR);
     score_product(item, tile, scratch.v_SD, scratch.dout_DR, scratch.dp_CR);
     if (item.dropout.active()) {
@@ -161,8 +161,9 @@ void backward(const AttentionWork& work, const AttentionBackward& data) {
   const AttentionSpec& spec = work.spec;
   parallel_items(spec.microbatch * spec.groups, work.threads, [&](int64_t index, int thread) {
     std::byte* memory = work.workspace + static_cast<size_t>(thread) * work.bytes_per_thread;
-    const AttentionItem<P> item{spec, work.dropout, index / spec.groups, index % spec.groups,
-                                take_scratch<P>(memory, spec, true)};
+    const int64_t sample = index / spec.groups;
+    const AttentionItem<P> item{spec,   work.dropout,        starts_of(work, sample),
+                                sample, index % spec.groups, take_scratch<P>(memory, spec, true)};
     backward_item<T>(item, data);
   });
 }

@@ -10,6 +10,8 @@ namespace weft::kernels::cpu::inline WEFT_ISA {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// Below every score, and finite: a query may see no key of its first tile.
+constexpr float kLowest = std::numeric_limits<float>::lowest();
 // Registers of queries that a loop over keys carries along.
 constexpr int64_t kStrip = kWidth == 16 ? 4 : 2;
 
@@ -18,18 +20,19 @@ void strip_max(const float* s_CR, const ScoreTile& tile, int64_t strip, Floats (
 #pragma GCC unroll 4
   for (int64_t j = 0; j < kStrip; ++j) largest[j] = broadcast(-kInfinity);
   const float* scores = s_CR + strip;
-  for (int64_t c = 0; c < tile.full_keys(); ++c) {
+  const int64_t full_keys = tile.borders == nullptr ? tile.full_keys() : 0;
+  for (int64_t c = 0; c < full_keys; ++c) {
 #pragma GCC unroll 4
     for (int64_t j = 0; j < kStrip; ++j) {
       largest[j] = max(largest[j], load_floats(scores + c * kQueries + j * kWidth));
     }
   }
-  for (int64_t c = tile.full_keys(); c < tile.num_keys; ++c) {
+  for (int64_t c = full_keys; c < tile.num_keys; ++c) {
 #pragma GCC unroll 4
     for (int64_t j = 0; j < kStrip; ++j) {
-      const int64_t first = first_lane(tile, c, strip + j * kWidth);
       const Floats score = load_floats(scores + c * kQueries + j * kWidth);
-      largest[j] = max(largest[j], from_lane(first, score, broadcast(-kInfinity)));
+      largest[j] =
+          max(largest[j], counting(tile, c, strip + j * kWidth, score, broadcast(-kInfinity)));
     }
   }
 }
@@ -101,10 +104,10 @@ void forward_queries(const AttentionItem<P>& item, int64_t head_index, int64_t q
   load_rows(ElementRows<const T>{q, item.qkv_stride()}, count, kQueries, item.dim(), scratch.q_RD);
   transpose(scratch.q_RD, item.used_places(), item.row_places(), scratch.q_DR);
   for (int64_t r = 0; r < kQueries; ++r) {
-    scratch.max_R[r] = -kInfinity;
+    scratch.max_R[r] = item.starts == nullptr ? -kInfinity : kLowest;
     scratch.sum_R[r] = 0.0F;
   }
-  for_key_tiles(query, count, [&](const ScoreTile& tile) {
+  for_key_tiles(query, count, item.starts, [&](const ScoreTile& tile) {
     score_product(item, tile, scratch.k_SD, scratch.q_DR, scratch.s_CR);
     bool grown = false;
     if (item.dropout.active()) {
@@ -113,12 +116,11 @@ void forward_queries(const AttentionItem<P>& item, int64_t head_index, int64_t q
     } else {
       grown = softmax_tile<false>(item, tile);
     }
-    if (grown && tile.key > 0) rescale_output(scratch.rescale_R, width, scratch.out_RD);
+    if (grown && !tile.first) rescale_output(scratch.rescale_R, width, scratch.out_RD);
     const int64_t places = (tile.num_keys + kElements<P> - 1) / kElements<P>;
     tile_product<P>({kQueries, width, places}, {scratch.p_CR, 1, kQueries},
                     {scratch.v_SD + tile.key / kElements<P> * width, width},
-                    {scratch.out_RD, width}, tile.causal(Causal::Part::sum_over_keys),
-                    tile.key > 0);
+                    {scratch.out_RD, width}, tile.causal(Causal::Part::sum_over_keys), !tile.first);
   });
   T* out = static_cast<T*>(data.out) + item.out_offset(head_index, query);
   float* lse = data.lse + item.lse_offset(head_index) + query;
@@ -151,8 +153,10 @@ void forward(const AttentionWork& work, const AttentionForward& data) {
     const int64_t head = index % spec.heads;
     const int64_t heads_per_group = spec.heads / spec.groups;
     std::byte* memory = work.workspace + static_cast<size_t>(thread) * work.bytes_per_thread;
-    const AttentionItem<P> item{spec, work.dropout, index / spec.heads, head / heads_per_group,
-                                take_scratch<P>(memory, spec, false)};
+    const int64_t sample = index / spec.heads;
+    const AttentionItem<P> item{
+        spec,   work.dropout,           starts_of(work, sample),
+        sample, head / heads_per_group, take_scratch<P>(memory, spec, false)};
     forward_head<T>(item, head % heads_per_group, data);
   });
 }

@@ -23,7 +23,8 @@ template <typename P>
 struct AttentionItem {
   const AttentionSpec& spec;
   const Dropout& dropout;
-  int64_t sample;  ///< row of the microbatch
+  const int64_t* starts;  ///< first key that each query of the sample sees; null: 0
+  int64_t sample;         ///< row of the microbatch
   int64_t group;
   AttentionScratch<P> scratch;
 
@@ -52,16 +53,29 @@ struct AttentionItem {
   float scale() const { return 1.0F / math::sqrt(static_cast<float>(dim())); }
 };
 
+/// The starts of a sample's queries, or null.
+inline const int64_t* starts_of(const AttentionWork& work, int64_t sample) {
+  return work.starts == nullptr ? nullptr : work.starts + sample * work.spec.sequence;
+}
+
+/// Where the documents of a sample cut a tile: query r sees key c only when r < ends[c]. The keys
+/// before a query's document are then behind that query, as those after it are by causality.
+struct Borders {
+  int64_t ends[kKeys];
+};
+
 /// One tile of scores: queries [query, query + num_queries) x keys [key, key + num_keys).
 struct ScoreTile {
   int64_t query;
   int64_t num_queries;
   int64_t key;
   int64_t num_keys;
+  bool first;              ///< of its queries
+  const Borders* borders;  ///< null: no document begins behind the tile's first key
 
   /// Key c of the tile counts for query r when c <= r + offset().
   int64_t offset() const { return query - key; }
-  /// Keys of the tile that count for every query.
+  /// Keys of the tile that count for every query, borders aside.
   int64_t full_keys() const { return offset() + 1 < num_keys ? offset() + 1 : num_keys; }
   /// How a product over the tile goes about the keys that do not count.
   Causal causal(Causal::Part part) const {
@@ -69,12 +83,33 @@ struct ScoreTile {
   }
 };
 
-/// The tiles of a query tile: body(tile) for its keys in order.
+/// The borders of `tile` from the starts of its queries.
+inline Borders borders_of(const ScoreTile& tile, const int64_t* starts) {
+  Borders borders;
+  int64_t r = 0;
+  for (int64_t c = 0; c < tile.num_keys; ++c) {
+    while (r < tile.num_queries && starts[r] <= tile.key + c) ++r;
+    borders.ends[c] = r;
+  }
+  return borders;
+}
+
+/// The tiles of a query tile: body(tile) for its keys in order, from that tile on in which the
+/// first query's document begins. `starts` is the sample's, or null.
 template <typename Body>
-inline void for_key_tiles(int64_t query, int64_t num_queries, const Body& body) {
-  for (int64_t key = 0; key < query + num_queries; key += kKeys) {
+inline void for_key_tiles(int64_t query, int64_t num_queries, const int64_t* starts,
+                          const Body& body) {
+  const int64_t begin = starts == nullptr ? 0 : starts[query] / kKeys * kKeys;
+  for (int64_t key = begin; key < query + num_queries; key += kKeys) {
     const int64_t left = query + num_queries - key;
-    body(ScoreTile{query, num_queries, key, left < kKeys ? left : kKeys});
+    ScoreTile tile{query, num_queries, key, left < kKeys ? left : kKeys, key == begin, nullptr};
+    if (starts == nullptr || starts[query + num_queries - 1] <= key) {
+      body(tile);
+      continue;
+    }
+    const Borders borders = borders_of(tile, starts + query);
+    tile.borders = &borders;
+    body(tile);
   }
 }
 
@@ -105,15 +140,24 @@ inline void dropout_tile(const AttentionItem<P>& item, int64_t head, const Score
 template <typename Body>
 inline void for_key_pairs(const ScoreTile& tile, const Body& body) {
   int64_t c = 0;
-  for (; c + 2 <= tile.full_keys(); c += 2) body(std::true_type{}, c);
+  if (tile.borders == nullptr) {
+    for (; c + 2 <= tile.full_keys(); c += 2) body(std::true_type{}, c);
+  }
   for (; c < tile.num_keys; c += 2) body(std::false_type{}, c);
 }
 
-/// The first lane of a register of queries, from `column` on, for which key c counts: kWidth where
-/// there is none.
-inline int64_t first_lane(const ScoreTile& tile, int64_t c, int64_t column) {
-  const int64_t first = c < tile.num_keys ? c - tile.offset() - column : kWidth;
-  return first < 0 ? 0 : first < kWidth ? first : kWidth;
+/// `lane` within a register: 0 to kWidth.
+inline int64_t clamped_lane(int64_t lane) { return lane < 0 ? 0 : lane < kWidth ? lane : kWidth; }
+
+/// x in the lanes of a register of queries, from `column` on, for which key c counts, and
+/// `otherwise` in the others.
+inline Floats counting(const ScoreTile& tile, int64_t c, int64_t column, Floats x,
+                       Floats otherwise) {
+  const int64_t first = c < tile.num_keys ? clamped_lane(c - tile.offset() - column) : kWidth;
+  if (tile.borders != nullptr && first < kWidth) {
+    x = from_lane(clamped_lane(tile.borders->ends[c] - column), otherwise, x);
+  }
+  return from_lane(first, x, otherwise);
 }
 
 /// 2^(factor score - shift) for the register of queries of key c from `column` on; 0 where the key
@@ -122,7 +166,7 @@ template <bool kAll>
 inline Floats probability(const float* s_CR, const ScoreTile& tile, int64_t c, int64_t column,
                           Floats factor, Floats shift) {
   const Floats p = exp2(load_floats(s_CR + c * kQueries + column) * factor - shift);
-  return kAll ? p : from_lane(first_lane(tile, c, column), p, Floats{});
+  return kAll ? p : counting(tile, c, column, p, Floats{});
 }
 
 /// Dropout factors of that register; 0 beyond the tile's keys.

@@ -14,6 +14,7 @@ namespace weft::kernels {
 struct AttentionWork {
   const AttentionSpec& spec;
   const Dropout& dropout;
+  const int64_t* starts;  ///< [B, S], or null: see AttentionPlan
   TileProducts products;
   int threads;
   std::byte* workspace;     ///< `bytes_per_thread` for each thread

@@ -48,6 +48,20 @@ inline void check_element_type(const char* name, const ConstTensorView& tensor,
               -1, where);
 }
 
+/// Throws Error{internal} unless `tensor`, a part of the residual stream, is of `dtype`, or of f32
+/// beside 16-bit elements of `dtype` (--fp32-residual-connection).
+inline void check_stream_type(const char* name, const ConstTensorView& tensor, DType dtype,
+                              std::source_location where = std::source_location::current()) {
+  check_element_type(name, tensor, where);
+  if (tensor.dtype() == dtype || tensor.dtype() == DType::f32) [[likely]] {
+    return;
+  }
+  throw Error(ErrorKind::internal,
+              fmt::format("{} is of {}; expected {} or f32", name, weft::name(tensor.dtype()),
+                          weft::name(dtype)),
+              {}, -1, where);
+}
+
 /// Throws Error{internal} unless the workspace holds at least `needed` bytes for `kernel`.
 inline void check_workspace(const char* kernel, const Context& context, size_t needed,
                             std::source_location where = std::source_location::current()) {

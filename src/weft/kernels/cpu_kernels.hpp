@@ -49,6 +49,7 @@
   X(count_zeros)                \
   X(all_finite)                 \
   X(fill_normal)                \
+  X(fill_uniform)               \
   X(adamw)                      \
   X(sgd)                        \
   X(attention_forward)          \

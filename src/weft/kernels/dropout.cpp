@@ -38,7 +38,9 @@ void dropout_forward(const Context& context, const Dropout& dropout, ConstTensor
                      TensorView y_SBH) {
   const TimedKernel timed(context.stream, "dropout");
   check_rows(dropout, x_SBH);
-  check_tensor("y_SBH", y_SBH, x_SBH.shape(), x_SBH.dtype());
+  check_element_type("y_SBH", y_SBH);
+  check_stream_type("x_SBH", x_SBH, y_SBH.dtype());
+  check_tensor("y_SBH", y_SBH, x_SBH.shape(), y_SBH.dtype());
   cpu_kernels(context.stream).dropout_forward(context, dropout, x_SBH, y_SBH);
 }
 
@@ -53,8 +55,9 @@ void bias_dropout_add_forward(const Context& context, const Dropout& dropout, Co
                               TensorView y_SBH) {
   const TimedKernel timed(context.stream, "bias, dropout, residual");
   check_rows(dropout, x_SBH);
-  check_tensor("residual_SBH", residual_SBH, x_SBH.shape(), x_SBH.dtype());
-  check_tensor("y_SBH", y_SBH, x_SBH.shape(), x_SBH.dtype());
+  check_stream_type("residual_SBH", residual_SBH, x_SBH.dtype());
+  check_tensor("residual_SBH", residual_SBH, x_SBH.shape(), residual_SBH.dtype());
+  check_tensor("y_SBH", y_SBH, x_SBH.shape(), residual_SBH.dtype());
   if (!bias_H.empty()) check_size("bias_H", bias_H, x_SBH.shape()[2], x_SBH.dtype());
   cpu_kernels(context.stream)
       .bias_dropout_add_forward(context, dropout, x_SBH, bias_H, residual_SBH, y_SBH);

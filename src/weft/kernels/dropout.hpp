@@ -34,7 +34,8 @@ struct Dropout {
   std::span<const int64_t> samples_B;
 };
 
-/// y_SBH = dropout(x_SBH); element index within a sample is s * H + h. x and y may be the same.
+/// y_SBH = dropout(x_SBH); element index within a sample is s * H + h. x and y may be the same. x
+/// may be of f32 and y of 16 bits: the gradient of the residual stream on its way into a branch.
 void dropout_forward(const Context& context, const Dropout& dropout, ConstTensorView x_SBH,
                      TensorView y_SBH);
 
@@ -43,6 +44,7 @@ void dropout_backward(const Context& context, const Dropout& dropout, ConstTenso
                       TensorView dx_SBH);
 
 /// y_SBH = residual_SBH + dropout(x_SBH + bias_H). `bias_H` may be empty; y may be residual or x.
+/// Residual and y are of one type, that of x or f32.
 void bias_dropout_add_forward(const Context& context, const Dropout& dropout, ConstTensorView x_SBH,
                               ConstTensorView bias_H, ConstTensorView residual_SBH,
                               TensorView y_SBH);

@@ -63,6 +63,13 @@ void for_rows(const Dropout& dropout, const Shape& shape, const Row& row) {
 }
 
 void copy_all(ConstTensorView x, TensorView y) {
+  if (x.dtype() != y.dtype()) {
+    with_type(y.dtype(), [&]<typename T>(T) {
+      map_all(
+          x.num_elements(), y.data<T>(), [](float v) { return v; }, x.data<float>());
+    });
+    return;
+  }
   if (x.raw() == y.raw()) return;
   const auto* from = static_cast<const std::byte*>(x.raw());
   auto* to = static_cast<std::byte*>(y.raw());
@@ -72,9 +79,9 @@ void copy_all(ConstTensorView x, TensorView y) {
                   });
 }
 
-template <typename T>
+template <typename X, typename T>
 void forward(const Dropout& dropout, ConstTensorView x_SBH, TensorView y_SBH) {
-  const T* x = x_SBH.data<T>();
+  const X* x = x_SBH.data<X>();
   T* y = y_SBH.data<T>();
   const int64_t hidden = x_SBH.shape()[2];
   for_rows(dropout, x_SBH.shape(), [=](const Draw& draw, uint64_t element, int64_t offset) {
@@ -84,17 +91,17 @@ void forward(const Dropout& dropout, ConstTensorView x_SBH, TensorView y_SBH) {
   });
 }
 
-template <typename T>
+template <typename X, typename T>
 void bias_dropout_add(const Dropout& dropout, ConstTensorView x_SBH, ConstTensorView bias_H,
                       ConstTensorView residual_SBH, TensorView y_SBH) {
   const T* x = x_SBH.data<T>();
   const T* bias = bias_H.empty() ? nullptr : bias_H.data<T>();
-  const T* residual = residual_SBH.data<T>();
-  T* y = y_SBH.data<T>();
+  const X* residual = residual_SBH.data<X>();
+  X* y = y_SBH.data<X>();
   const int64_t hidden = x_SBH.shape()[2];
   const bool active = dropout.active();
   for_rows(dropout, x_SBH.shape(), [=](const Draw& draw, uint64_t element, int64_t offset) {
-    T* out = y + offset;
+    X* out = y + offset;
     const auto write = [=](const auto& value, const auto*... in) {
       if (active) {
         map_dropped_row(
@@ -120,14 +127,15 @@ void bias_dropout_add(const Dropout& dropout, ConstTensorView x_SBH, ConstTensor
 void dropout_forward(const Context& /*context*/, const Dropout& dropout, ConstTensorView x_SBH,
                      TensorView y_SBH) {
   if (!dropout.active()) return copy_all(x_SBH, y_SBH);
-  with_type(x_SBH.dtype(), [&]<typename T>(T) { forward<T>(dropout, x_SBH, y_SBH); });
+  with_stream_type(x_SBH.dtype(), y_SBH.dtype(),
+                   [&]<typename X, typename T>(X, T) { forward<X, T>(dropout, x_SBH, y_SBH); });
 }
 
 void bias_dropout_add_forward(const Context& /*context*/, const Dropout& dropout,
                               ConstTensorView x_SBH, ConstTensorView bias_H,
                               ConstTensorView residual_SBH, TensorView y_SBH) {
-  with_type(x_SBH.dtype(), [&]<typename T>(T) {
-    bias_dropout_add<T>(dropout, x_SBH, bias_H, residual_SBH, y_SBH);
+  with_stream_type(residual_SBH.dtype(), x_SBH.dtype(), [&]<typename X, typename T>(X, T) {
+    bias_dropout_add<X, T>(dropout, x_SBH, bias_H, residual_SBH, y_SBH);
   });
 }
 

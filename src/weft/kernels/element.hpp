@@ -52,4 +52,14 @@ inline void with_type(DType dtype, const Body& body) {
   }
 }
 
+/// Calls body with values of the C++ types of the residual stream and of what stands beside it: the
+/// same type, or f32 for the stream alone (checks.hpp's check_stream_type).
+template <typename Body>
+inline void with_stream_type(DType stream, DType dtype, const Body& body) {
+  with_type(dtype, [&]<typename T>(T element) {
+    if (stream == DType::f32) return body(float{}, element);
+    body(element, element);
+  });
+}
+
 }  // namespace weft::kernels::inline WEFT_ISA

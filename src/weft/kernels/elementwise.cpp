@@ -91,6 +91,12 @@ void fill_normal(const Context& context, philox::Key key, uint64_t first_element
   cpu_kernels(context.stream).fill_normal(context, key, first_element, mean, deviation, x);
 }
 
+void fill_uniform(const Context& context, philox::Key key, uint64_t first_element, float centre,
+                  float bound, TensorView x) {
+  check_f32("x", x);
+  cpu_kernels(context.stream).fill_uniform(context, key, first_element, centre, bound, x);
+}
+
 void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
            TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low) {
   const TimedKernel timed(context.stream, "optimizer");

@@ -44,6 +44,11 @@ bool all_finite(const Context& context, ConstTensorView x);
 void fill_normal(const Context& context, philox::Key key, uint64_t first_element, float mean,
                  float deviation, TensorView x);
 
+/// x[i] = centre + bound * u(i) with u(i) uniform in (-1, 1], from word i % 4 of block i / 4 of
+/// stream `key`, offset by `first_element` as in fill_normal.
+void fill_uniform(const Context& context, philox::Key key, uint64_t first_element, float centre,
+                  float bound, TensorView x);
+
 /// Constants of one AdamW step (reference/megatron.md 6.3).
 struct AdamWStep {
   float learning_rate = 0.0F;

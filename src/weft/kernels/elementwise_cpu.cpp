@@ -161,6 +161,21 @@ void fill_normal(const Context& /*context*/, philox::Key key, uint64_t first_ele
   });
 }
 
+void fill_uniform(const Context& /*context*/, philox::Key key, uint64_t first_element, float centre,
+                  float bound, TensorView x) {
+  const double middle = centre;
+  const double width = bound;
+  float* values = x.data<float>();
+  parallel_pieces(x.num_elements(), kElementPiece, [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const uint64_t element = first_element + static_cast<uint64_t>(i);
+      const philox::Block block = philox::generate(key, philox::counter(element / 4, 0));
+      const double unit = philox::open_unit(block.word[element % 4]);
+      values[i] = static_cast<float>(middle + width * (2.0 * unit - 1.0));
+    }
+  });
+}
+
 namespace {
 
 /// Calls update(begin, end) for pieces of [0, size) and, while their new parameters are in the

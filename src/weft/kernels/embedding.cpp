@@ -30,11 +30,12 @@ void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTen
         to_string(out_SBH.shape()), to_string(word_VH.shape()));
   const int64_t hidden = out_SBH.shape()[2];
   const int64_t tokens = out_SBH.shape().num_rows();
-  check_element_type("out_SBH", out_SBH);
-  check_size("word_VH", word_VH, word_VH.shape()[0] * hidden, out_SBH.dtype());
+  check_element_type("word_VH", word_VH);
+  check_stream_type("out_SBH", out_SBH, word_VH.dtype());
+  check_size("word_VH", word_VH, word_VH.shape()[0] * hidden, word_VH.dtype());
   check_ids("token", "tokens_BS", tokens_BS, tokens, word_VH.shape()[0]);
   if (!position_PH.empty()) {
-    check_size("position_PH", position_PH, position_PH.shape()[0] * hidden, out_SBH.dtype());
+    check_size("position_PH", position_PH, position_PH.shape()[0] * hidden, word_VH.dtype());
     check_ids("position", "positions_BS", positions_BS, tokens, position_PH.shape()[0]);
   }
   cpu_kernels(context.stream)

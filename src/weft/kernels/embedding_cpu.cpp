@@ -1,6 +1,7 @@
 #include "weft/kernels/embedding.hpp"
 
 #include <cstring>
+#include <type_traits>
 
 #include "weft/kernels/element_loops.hpp"
 
@@ -8,7 +9,7 @@ namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
-template <typename T>
+template <typename X, typename T>
 void forward(ConstTensorView word_VH, ConstTensorView position_PH, ConstTensorView tokens_BS,
              ConstTensorView positions_BS, TensorView out_SBH) {
   const int64_t sequence = out_SBH.shape()[0];
@@ -19,13 +20,18 @@ void forward(ConstTensorView word_VH, ConstTensorView position_PH, ConstTensorVi
   const int64_t* tokens = tokens_BS.data<int64_t>();
   const T* position = with_position ? position_PH.data<T>() : nullptr;
   const int64_t* positions = with_position ? positions_BS.data<int64_t>() : nullptr;
-  T* out_all = out_SBH.data<T>();
+  X* out_all = out_SBH.data<X>();
   parallel_rows(sequence * microbatch, hidden, [=](int64_t row) {
     const int64_t index = row % microbatch * sequence + row / microbatch;
     const T* from = word + tokens[index] * hidden;
-    T* out = out_all + row * hidden;
+    X* out = out_all + row * hidden;
     if (position == nullptr) {
-      std::memcpy(out, from, static_cast<size_t>(hidden) * sizeof(T));
+      if constexpr (std::is_same_v<X, T>) {
+        std::memcpy(out, from, static_cast<size_t>(hidden) * sizeof(T));
+      } else {
+        map_row(
+            hidden, out, [](float w) { return w; }, from);
+      }
       return;
     }
     const T* at = position + positions[index] * hidden;
@@ -61,8 +67,8 @@ void backward(ConstTensorView dout_SBH, ConstTensorView ids_BS, TensorView dtabl
 void embedding_forward(const Context& /*context*/, ConstTensorView word_VH,
                        ConstTensorView position_PH, ConstTensorView tokens_BS,
                        ConstTensorView positions_BS, TensorView out_SBH) {
-  with_type(out_SBH.dtype(), [&]<typename T>(T) {
-    forward<T>(word_VH, position_PH, tokens_BS, positions_BS, out_SBH);
+  with_stream_type(out_SBH.dtype(), word_VH.dtype(), [&]<typename X, typename T>(X, T) {
+    forward<X, T>(word_VH, position_PH, tokens_BS, positions_BS, out_SBH);
   });
 }
 

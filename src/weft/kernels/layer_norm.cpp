@@ -22,10 +22,11 @@ void layer_norm_forward(const Context& context, ConstTensorView x_TH, ConstTenso
                         ConstTensorView beta_H, const NormConstants& constants, TensorView y_TH,
                         TensorView mean_T, TensorView rstd_T) {
   const TimedKernel timed(context.stream, "norm forward");
-  check_element_type("x_TH", x_TH);
-  check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
-  check_size("beta_H", beta_H, x_TH.shape().last(), x_TH.dtype());
-  check_size("y_TH", y_TH, x_TH.num_elements(), x_TH.dtype());
+  check_element_type("y_TH", y_TH);
+  check_stream_type("x_TH", x_TH, y_TH.dtype());
+  check_size("gamma_H", gamma_H, x_TH.shape().last(), y_TH.dtype());
+  check_size("beta_H", beta_H, x_TH.shape().last(), y_TH.dtype());
+  check_size("y_TH", y_TH, x_TH.num_elements(), y_TH.dtype());
   check_statistics(x_TH, mean_T, rstd_T);
   cpu_kernels(context.stream)
       .layer_norm_forward(context, x_TH, gamma_H, beta_H, constants, y_TH, mean_T, rstd_T);
@@ -36,9 +37,10 @@ void layer_norm_backward_input(const Context& context, ConstTensorView dy_TH, Co
                                ConstTensorView mean_T, ConstTensorView rstd_T, bool accumulate,
                                TensorView dx_TH) {
   const TimedKernel timed(context.stream, "norm backward");
-  check_element_type("x_TH", x_TH);
-  check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());
-  check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
+  check_element_type("dy_TH", dy_TH);
+  check_stream_type("x_TH", x_TH, dy_TH.dtype());
+  check_size("dy_TH", dy_TH, x_TH.num_elements(), dy_TH.dtype());
+  check_size("gamma_H", gamma_H, x_TH.shape().last(), dy_TH.dtype());
   check_size("dx_TH", dx_TH, x_TH.num_elements(), x_TH.dtype());
   check_statistics(x_TH, mean_T, rstd_T);
   cpu_kernels(context.stream)
@@ -55,8 +57,9 @@ void layer_norm_backward_weight(const Context& context, ConstTensorView dy_TH, C
                                 TensorView dbeta_H) {
   const TimedKernel timed(context.stream, "norm backward");
   const int64_t hidden = x_TH.shape().last();
-  check_element_type("x_TH", x_TH);
-  check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());
+  check_element_type("dy_TH", dy_TH);
+  check_stream_type("x_TH", x_TH, dy_TH.dtype());
+  check_size("dy_TH", dy_TH, x_TH.num_elements(), dy_TH.dtype());
   check_size("dgamma_H", dgamma_H, hidden);
   check_size("dbeta_H", dbeta_H, hidden);
   check_statistics(x_TH, mean_T, rstd_T);

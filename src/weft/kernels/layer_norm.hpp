@@ -4,6 +4,9 @@
 #include "weft/kernels/norm_constants.hpp"
 #include "weft/tensor/tensor.hpp"
 
+// x, dx and what they are added to are the residual stream: of the type of y and dy, or of f32
+// beside 16-bit y and dy. The same holds in rms_norm.hpp.
+
 namespace weft::kernels {
 
 /// y = (x - mean) * rstd * (gamma + gamma_offset) + beta with mean and variance over each row, rstd

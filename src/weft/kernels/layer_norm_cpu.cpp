@@ -8,12 +8,12 @@ namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
-template <typename T>
+template <typename X, typename T>
 void forward(ConstTensorView x_TH, ConstTensorView gamma_H, ConstTensorView beta_H,
              const NormConstants& constants, TensorView y_TH, TensorView mean_T,
              TensorView rstd_T) {
   const int64_t hidden = x_TH.shape().last();
-  const T* x_all = x_TH.data<T>();
+  const X* x_all = x_TH.data<X>();
   const T* gamma = gamma_H.data<T>();
   const T* beta = beta_H.data<T>();
   T* y_all = y_TH.data<T>();
@@ -23,7 +23,7 @@ void forward(ConstTensorView x_TH, ConstTensorView gamma_H, ConstTensorView beta
   const float epsilon = constants.epsilon;
   const float offset = constants.gamma_offset;
   parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
-    const T* x = x_all + token * hidden;
+    const X* x = x_all + token * hidden;
     const float mean = row_sum(
                            hidden, [](float v) { return v; }, x) /
                        size;
@@ -38,22 +38,22 @@ void forward(ConstTensorView x_TH, ConstTensorView gamma_H, ConstTensorView beta
   });
 }
 
-template <typename T>
+template <typename X, typename T>
 void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView gamma_H,
                     const NormConstants& constants, ConstTensorView mean_T, ConstTensorView rstd_T,
                     bool accumulate, TensorView dx_TH) {
   const int64_t hidden = x_TH.shape().last();
   const T* dy_all = dy_TH.data<T>();
-  const T* x_all = x_TH.data<T>();
+  const X* x_all = x_TH.data<X>();
   const T* gamma = gamma_H.data<T>();
   const float* means = mean_T.data<float>();
   const float* rstds = rstd_T.data<float>();
-  T* dx_all = dx_TH.data<T>();
+  X* dx_all = dx_TH.data<X>();
   const float size = static_cast<float>(hidden);
   const float offset = constants.gamma_offset;
   parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
     const T* dy = dy_all + token * hidden;
-    const T* x = x_all + token * hidden;
+    const X* x = x_all + token * hidden;
     const LayerNormRow stats{means[token], rstds[token]};
     const auto g = [=](float d, float gamma_i) { return d * (gamma_i + offset); };
     const auto terms = [=](float d, float v, float gamma_i) {
@@ -65,7 +65,7 @@ void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView
     const auto gradient = [=](float d, float v, float gamma_i) {
       return stats.input_gradient(v, g(d, gamma_i), mean_g, mean_g_xhat);
     };
-    T* dx = dx_all + token * hidden;
+    X* dx = dx_all + token * hidden;
     if (accumulate) {
       add_to_row(hidden, dx, gradient, dy, x, gamma);
     } else {
@@ -74,20 +74,20 @@ void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView
   });
 }
 
-template <typename T>
+template <typename X, typename T>
 void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                      ConstTensorView mean_T, ConstTensorView rstd_T, TensorView dgamma_H,
                      TensorView dbeta_H) {
   const int64_t hidden = x_TH.shape().last();
   const int64_t tokens = x_TH.shape().num_rows();
   const T* dy_all = dy_TH.data<T>();
-  const T* x_all = x_TH.data<T>();
+  const X* x_all = x_TH.data<X>();
   const float* means = mean_T.data<float>();
   const float* rstds = rstd_T.data<float>();
   float* partials = reinterpret_cast<float*>(context.workspace.data());
   sum_row_chunks(tokens, 2 * hidden, partials, [=](int64_t token, float* sums) {
     const T* dy = dy_all + token * hidden;
-    const T* x = x_all + token * hidden;
+    const X* x = x_all + token * hidden;
     const LayerNormRow stats{means[token], rstds[token]};
     float* dbeta = sums + hidden;
     map_row_to_two(
@@ -106,8 +106,8 @@ void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorV
 void layer_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstTensorView gamma_H,
                         ConstTensorView beta_H, const NormConstants& constants, TensorView y_TH,
                         TensorView mean_T, TensorView rstd_T) {
-  with_type(x_TH.dtype(), [&]<typename T>(T) {
-    forward<T>(x_TH, gamma_H, beta_H, constants, y_TH, mean_T, rstd_T);
+  with_stream_type(x_TH.dtype(), y_TH.dtype(), [&]<typename X, typename T>(X, T) {
+    forward<X, T>(x_TH, gamma_H, beta_H, constants, y_TH, mean_T, rstd_T);
   });
 }
 
@@ -115,16 +115,16 @@ void layer_norm_backward_input(const Context& /*context*/, ConstTensorView dy_TH
                                ConstTensorView x_TH, ConstTensorView gamma_H,
                                const NormConstants& constants, ConstTensorView mean_T,
                                ConstTensorView rstd_T, bool accumulate, TensorView dx_TH) {
-  with_type(x_TH.dtype(), [&]<typename T>(T) {
-    backward_input<T>(dy_TH, x_TH, gamma_H, constants, mean_T, rstd_T, accumulate, dx_TH);
+  with_stream_type(x_TH.dtype(), dy_TH.dtype(), [&]<typename X, typename T>(X, T) {
+    backward_input<X, T>(dy_TH, x_TH, gamma_H, constants, mean_T, rstd_T, accumulate, dx_TH);
   });
 }
 
 void layer_norm_backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                                 ConstTensorView mean_T, ConstTensorView rstd_T, TensorView dgamma_H,
                                 TensorView dbeta_H) {
-  with_type(x_TH.dtype(), [&]<typename T>(T) {
-    backward_weight<T>(context, dy_TH, x_TH, mean_T, rstd_T, dgamma_H, dbeta_H);
+  with_stream_type(x_TH.dtype(), dy_TH.dtype(), [&]<typename X, typename T>(X, T) {
+    backward_weight<X, T>(context, dy_TH, x_TH, mean_T, rstd_T, dgamma_H, dbeta_H);
   });
 }
 

@@ -10,9 +10,10 @@ namespace weft::kernels {
 void rms_norm_forward(const Context& context, ConstTensorView x_TH, ConstTensorView gamma_H,
                       const NormConstants& constants, TensorView y_TH, TensorView rstd_T) {
   const TimedKernel timed(context.stream, "norm forward");
-  check_element_type("x_TH", x_TH);
-  check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
-  check_size("y_TH", y_TH, x_TH.num_elements(), x_TH.dtype());
+  check_element_type("y_TH", y_TH);
+  check_stream_type("x_TH", x_TH, y_TH.dtype());
+  check_size("gamma_H", gamma_H, x_TH.shape().last(), y_TH.dtype());
+  check_size("y_TH", y_TH, x_TH.num_elements(), y_TH.dtype());
   check_size("rstd_T", rstd_T, x_TH.shape().num_rows());
   cpu_kernels(context.stream).rms_norm_forward(context, x_TH, gamma_H, constants, y_TH, rstd_T);
 }
@@ -21,9 +22,10 @@ void rms_norm_backward_input(const Context& context, ConstTensorView dy_TH, Cons
                              ConstTensorView gamma_H, const NormConstants& constants,
                              ConstTensorView rstd_T, bool accumulate, TensorView dx_TH) {
   const TimedKernel timed(context.stream, "norm backward");
-  check_element_type("x_TH", x_TH);
-  check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());
-  check_size("gamma_H", gamma_H, x_TH.shape().last(), x_TH.dtype());
+  check_element_type("dy_TH", dy_TH);
+  check_stream_type("x_TH", x_TH, dy_TH.dtype());
+  check_size("dy_TH", dy_TH, x_TH.num_elements(), dy_TH.dtype());
+  check_size("gamma_H", gamma_H, x_TH.shape().last(), dy_TH.dtype());
   check_size("rstd_T", rstd_T, x_TH.shape().num_rows());
   check_size("dx_TH", dx_TH, x_TH.num_elements(), x_TH.dtype());
   cpu_kernels(context.stream)
@@ -38,8 +40,9 @@ void rms_norm_backward_weight(const Context& context, ConstTensorView dy_TH, Con
                               ConstTensorView rstd_T, TensorView dgamma_H) {
   const TimedKernel timed(context.stream, "norm backward");
   const int64_t hidden = x_TH.shape().last();
-  check_element_type("x_TH", x_TH);
-  check_size("dy_TH", dy_TH, x_TH.num_elements(), x_TH.dtype());
+  check_element_type("dy_TH", dy_TH);
+  check_stream_type("x_TH", x_TH, dy_TH.dtype());
+  check_size("dy_TH", dy_TH, x_TH.num_elements(), dy_TH.dtype());
   check_size("rstd_T", rstd_T, x_TH.shape().num_rows());
   check_size("dgamma_H", dgamma_H, hidden);
   check_workspace("rms_norm_backward_weight", context,

@@ -4,6 +4,8 @@
 #include "weft/kernels/norm_constants.hpp"
 #include "weft/tensor/tensor.hpp"
 
+// x and dx may be of f32 beside 16-bit y and dy, as in layer_norm.hpp.
+
 namespace weft::kernels {
 
 /// y = x * rstd * (gamma + gamma_offset) with rstd = 1 / sqrt(mean(x^2) + epsilon) over each row

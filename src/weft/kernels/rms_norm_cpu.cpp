@@ -9,11 +9,11 @@ namespace weft::kernels::cpu::inline WEFT_ISA {
 
 namespace {
 
-template <typename T>
+template <typename X, typename T>
 void forward(ConstTensorView x_TH, ConstTensorView gamma_H, const NormConstants& constants,
              TensorView y_TH, TensorView rstd_T) {
   const int64_t hidden = x_TH.shape().last();
-  const T* x_all = x_TH.data<T>();
+  const X* x_all = x_TH.data<X>();
   const T* gamma = gamma_H.data<T>();
   T* y_all = y_TH.data<T>();
   float* rstds = rstd_T.data<float>();
@@ -21,7 +21,7 @@ void forward(ConstTensorView x_TH, ConstTensorView gamma_H, const NormConstants&
   const float epsilon = constants.epsilon;
   const float offset = constants.gamma_offset;
   parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
-    const T* x = x_all + token * hidden;
+    const X* x = x_all + token * hidden;
     const float square = row_sum(
                              hidden, [](float v) { return v * v; }, x) /
                          size;
@@ -33,21 +33,21 @@ void forward(ConstTensorView x_TH, ConstTensorView gamma_H, const NormConstants&
   });
 }
 
-template <typename T>
+template <typename X, typename T>
 void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView gamma_H,
                     const NormConstants& constants, ConstTensorView rstd_T, bool accumulate,
                     TensorView dx_TH) {
   const int64_t hidden = x_TH.shape().last();
   const T* dy_all = dy_TH.data<T>();
-  const T* x_all = x_TH.data<T>();
+  const X* x_all = x_TH.data<X>();
   const T* gamma = gamma_H.data<T>();
   const float* rstds = rstd_T.data<float>();
-  T* dx_all = dx_TH.data<T>();
+  X* dx_all = dx_TH.data<X>();
   const float size = static_cast<float>(hidden);
   const float offset = constants.gamma_offset;
   parallel_rows(x_TH.shape().num_rows(), hidden, [=](int64_t token) {
     const T* dy = dy_all + token * hidden;
-    const T* x = x_all + token * hidden;
+    const X* x = x_all + token * hidden;
     const RmsNormRow stats{rstds[token]};
     const auto g = [=](float d, float gamma_i) { return d * (gamma_i + offset); };
     const auto g_xhat = [=](float d, float v, float gamma_i) {
@@ -57,7 +57,7 @@ void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView
     const auto gradient = [=](float d, float v, float gamma_i) {
       return stats.input_gradient(v, g(d, gamma_i), mean_g_xhat);
     };
-    T* dx = dx_all + token * hidden;
+    X* dx = dx_all + token * hidden;
     if (accumulate) {
       add_to_row(hidden, dx, gradient, dy, x, gamma);
     } else {
@@ -66,18 +66,18 @@ void backward_input(ConstTensorView dy_TH, ConstTensorView x_TH, ConstTensorView
   });
 }
 
-template <typename T>
+template <typename X, typename T>
 void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                      ConstTensorView rstd_T, TensorView dgamma_H) {
   const int64_t hidden = x_TH.shape().last();
   const int64_t tokens = x_TH.shape().num_rows();
   const T* dy_all = dy_TH.data<T>();
-  const T* x_all = x_TH.data<T>();
+  const X* x_all = x_TH.data<X>();
   const float* rstds = rstd_T.data<float>();
   float* partials = reinterpret_cast<float*>(context.workspace.data());
   sum_row_chunks(tokens, hidden, partials, [=](int64_t token, float* sums) {
     const T* dy = dy_all + token * hidden;
-    const T* x = x_all + token * hidden;
+    const X* x = x_all + token * hidden;
     const RmsNormRow stats{rstds[token]};
     add_to_row(
         hidden, sums, [=](float d, float v) { return d * stats.normalized(v); }, dy, x);
@@ -89,23 +89,25 @@ void backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorV
 
 void rms_norm_forward(const Context& /*context*/, ConstTensorView x_TH, ConstTensorView gamma_H,
                       const NormConstants& constants, TensorView y_TH, TensorView rstd_T) {
-  with_type(x_TH.dtype(),
-            [&]<typename T>(T) { forward<T>(x_TH, gamma_H, constants, y_TH, rstd_T); });
+  with_stream_type(x_TH.dtype(), y_TH.dtype(), [&]<typename X, typename T>(X, T) {
+    forward<X, T>(x_TH, gamma_H, constants, y_TH, rstd_T);
+  });
 }
 
 void rms_norm_backward_input(const Context& /*context*/, ConstTensorView dy_TH,
                              ConstTensorView x_TH, ConstTensorView gamma_H,
                              const NormConstants& constants, ConstTensorView rstd_T,
                              bool accumulate, TensorView dx_TH) {
-  with_type(x_TH.dtype(), [&]<typename T>(T) {
-    backward_input<T>(dy_TH, x_TH, gamma_H, constants, rstd_T, accumulate, dx_TH);
+  with_stream_type(x_TH.dtype(), dy_TH.dtype(), [&]<typename X, typename T>(X, T) {
+    backward_input<X, T>(dy_TH, x_TH, gamma_H, constants, rstd_T, accumulate, dx_TH);
   });
 }
 
 void rms_norm_backward_weight(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
                               ConstTensorView rstd_T, TensorView dgamma_H) {
-  with_type(x_TH.dtype(),
-            [&]<typename T>(T) { backward_weight<T>(context, dy_TH, x_TH, rstd_T, dgamma_H); });
+  with_stream_type(x_TH.dtype(), dy_TH.dtype(), [&]<typename X, typename T>(X, T) {
+    backward_weight<X, T>(context, dy_TH, x_TH, rstd_T, dgamma_H);
+  });
 }
 
 }  // namespace weft::kernels::cpu::inline WEFT_ISA

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "weft/model/microbatch.hpp"
 #include "weft/model/output_head.hpp"
 #include "weft/model/transformer_layer.hpp"
 
@@ -18,6 +19,7 @@ enum class BackwardMode : uint8_t { fused, split };
 struct ActivationSlot {
   TensorView tokens_BS;     ///< i64, copied from the microbatch: embedding gradients need it
   TensorView positions_BS;  ///< i64
+  TensorView starts_BS;     ///< i64; empty without --reset-attention-mask
   TensorView labels_T;      ///< i64 in token order [S, B]
   TensorView mask_T;        ///< f32: whether a token's loss counts
   TensorView dloss_T;       ///< f32: weight of each token's loss in the step's loss
@@ -28,6 +30,8 @@ struct ActivationSlot {
   TensorView dx_TH;  ///< gradient of the residual stream; at the end that of the embedding
   std::vector<int64_t> sample_ids_B;
   double loss_tokens = 0.0;  ///< sum of the loss mask
+
+  SampleTraits samples() const { return {.ids_B = sample_ids_B, .starts_BS = starts_BS}; }
 };
 
 }  // namespace weft::model

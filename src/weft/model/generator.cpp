@@ -35,7 +35,7 @@ struct Generator::Pass {
     tokens_S = arena.take({1, shape.sequence}, DType::i64);
     positions_S = arena.take({1, shape.sequence}, DType::i64);
     for (TensorView& hidden : hidden_SH)
-      hidden = arena.take({shape.sequence, config.hidden_size}, config.dtype);
+      hidden = arena.take({shape.sequence, config.hidden_size}, config.residual_dtype());
     activations = TransformerLayer::plan_activations(arena, config, shape);
     transient = TransformerLayer::plan_transient(arena, config, shape);
     head_activations = OutputHead::plan_activations(arena, config, {.sequence = 1, .samples = 1});

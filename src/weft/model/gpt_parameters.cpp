@@ -14,52 +14,75 @@ std::string layer_parameter(int64_t layer, const std::string& suffix) {
 
 namespace {
 
+/// How far random initial values lie from their mean: one of the two is 0.
+struct Spread {
+  double deviation = 0.0;
+  double bound = 0.0;
+};
+
+/// Of every matrix but the scaled ones.
+Spread plain_spread(const ModelConfig& config, const Shape& shape) {
+  if (!config.init_method_xavier_uniform) return {.deviation = config.init_method_std};
+  return {.bound = std::sqrt(6.0 / static_cast<double>(shape[0] + shape[1]))};
+}
+
+/// Of the matrices whose products join the residual stream.
+Spread scaled_spread(const ModelConfig& config) {
+  return {.deviation =
+              config.init_method_std / std::sqrt(2.0 * static_cast<double>(config.num_layers))};
+}
+
 std::vector<Parameter> list_parameters(const ModelConfig& config) {
   std::vector<Parameter> list;
-  const auto add = [&list](std::string name, Shape shape, double mean, double deviation) {
-    list.push_back({.name = std::move(name),
+  const auto add = [&list](const std::string& name, Shape shape, double mean,
+                           const Spread& spread) {
+    list.push_back({.name = name,
                     .shape = shape,
                     .value = {},
                     .main = {},
                     .grad = {},
                     .init_mean = static_cast<float>(mean),
-                    .init_deviation = static_cast<float>(deviation)});
+                    .init_deviation = static_cast<float>(spread.deviation),
+                    .init_bound = static_cast<float>(spread.bound),
+                    .embedding_or_output = name == kWordEmbeddings || name == kOutputLayer});
   };
   const auto add_norm = [&](const std::string& name, int64_t width) {
-    add(name + ".weight", {width}, config.layernorm_1p ? 0 : 1, 0);
-    if (config.normalization == Normalization::layer_norm) add(name + ".bias", {width}, 0, 0);
+    add(name + ".weight", {width}, config.layernorm_1p ? 0 : 1, {});
+    if (config.normalization == Normalization::layer_norm) add(name + ".bias", {width}, 0, {});
   };
-  const auto add_linear = [&](const std::string& name, Shape shape, double deviation, bool bias) {
-    add(name + ".weight", shape, 0, deviation);
-    if (bias) add(name + ".bias", {shape[0]}, 0, 0);
+  const auto add_plain = [&](const std::string& name, Shape shape) {
+    add(name, shape, 0, plain_spread(config, shape));
   };
   const int64_t hidden = config.hidden_size;
   const int64_t qkv_width = config.head_layout().qkv_width();
-  const bool biases = config.linear_bias;
-  const double deviation = config.init_method_std;
-  const double output_deviation =
-      deviation / std::sqrt(2.0 * static_cast<double>(config.num_layers));
+  const Spread scaled = scaled_spread(config);
+  const auto add_bias = [&](const std::string& name, int64_t width, bool present) {
+    if (present) add(name, {width}, 0, {});
+  };
 
-  add(kWordEmbeddings, {config.vocab_size, hidden}, 0, deviation);
+  add_plain(kWordEmbeddings, {config.vocab_size, hidden});
   if (config.position_embedding == PositionEmbedding::learned_absolute) {
-    add(kPositionEmbeddings, {config.max_position_embeddings, hidden}, 0, deviation);
+    add_plain(kPositionEmbeddings, {config.max_position_embeddings, hidden});
   }
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     const auto name = [layer](const char* suffix) { return layer_parameter(layer, suffix); };
     add_norm(name("input_layernorm"), hidden);
-    add_linear(name("self_attention.linear_qkv"), {qkv_width, hidden}, deviation, config.qkv_bias);
+    add_plain(name("self_attention.linear_qkv.weight"), {qkv_width, hidden});
+    add_bias(name("self_attention.linear_qkv.bias"), qkv_width, config.qkv_bias);
     if (config.qk_layernorm) {
       add_norm(name("self_attention.q_layernorm"), config.kv_channels);
       add_norm(name("self_attention.k_layernorm"), config.kv_channels);
     }
-    add_linear(name("self_attention.linear_proj"), {hidden, config.attention_width()},
-               output_deviation, biases);
+    add(name("self_attention.linear_proj.weight"), {hidden, config.attention_width()}, 0, scaled);
+    add_bias(name("self_attention.linear_proj.bias"), hidden, config.linear_bias);
     add_norm(name("pre_mlp_layernorm"), hidden);
-    add_linear(name("mlp.linear_fc1"), {config.fc1_width(), hidden}, deviation, biases);
-    add_linear(name("mlp.linear_fc2"), {hidden, config.ffn_hidden_size}, output_deviation, biases);
+    add_plain(name("mlp.linear_fc1.weight"), {config.fc1_width(), hidden});
+    add_bias(name("mlp.linear_fc1.bias"), config.fc1_width(), config.linear_bias);
+    add(name("mlp.linear_fc2.weight"), {hidden, config.ffn_hidden_size}, 0, scaled);
+    add_bias(name("mlp.linear_fc2.bias"), hidden, config.linear_bias);
   }
   add_norm("decoder.final_layernorm", hidden);
-  if (!config.tied_embeddings) add(kOutputLayer, {config.vocab_size, hidden}, 0, deviation);
+  if (!config.tied_embeddings) add_plain(kOutputLayer, {config.vocab_size, hidden});
   return list;
 }
 

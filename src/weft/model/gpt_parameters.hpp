@@ -17,8 +17,9 @@ inline constexpr const char* kOutputLayer = "output_layer.weight";
 
 /// The parameters of a GPT or Llama with their shapes and initial distributions
 /// (reference/megatron.md 4.2, 4.3): matrices N(0, std^2), attention projection and fc2 N(0, std^2
-/// / 2L), norm weights 1 (0 where they are stored minus one), biases 0. What a model lacks is not
-/// in the list: biases, the position table, an output matrix of its own.
+/// / 2L), norm weights 1 (0 where they are stored minus one), biases 0. Xavier's rule, uniform
+/// within sqrt(6 / (inputs + outputs)) of the whole matrix, replaces the first one only. What a
+/// model lacks is not in the list: biases, the position table, an output matrix of its own.
 ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory = host_memory());
 
 /// Sizes of those parameters' slabs, known without them.

@@ -23,6 +23,14 @@ struct Microbatch {
   ConstTensorView labels_BS;              ///< i64 ids
   ConstTensorView loss_mask_BS;           ///< f32
   std::span<const int64_t> sample_ids_B;  ///< global sample indices: they select the dropout masks
+  /// i64: the first position that attention sees from each; only with --reset-attention-mask
+  ConstTensorView starts_BS = {};
+};
+
+/// What the layers know about the samples of a microbatch.
+struct SampleTraits {
+  std::span<const int64_t> ids_B;  ///< as Microbatch::sample_ids_B
+  ConstTensorView starts_BS = {};  ///< as in Microbatch
 };
 
 /// Rates and seed of the dropout masks of one microbatch.

@@ -100,10 +100,13 @@ ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
   ActivationSlot slot;
   slot.tokens_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
   slot.positions_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
+  if (config.reset_attention_mask) {
+    slot.starts_BS = arena.take({shape.samples, shape.sequence}, DType::i64);
+  }
   slot.labels_T = arena.take({tokens}, DType::i64);
   slot.mask_T = arena.take({tokens});
   slot.dloss_T = arena.take({tokens});
-  slot.embedded_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  slot.embedded_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     slot.layers.push_back(plan_layer(arena, config, shape, layer, recomputed));
   }
@@ -112,7 +115,7 @@ ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
     slot.gradients.push_back(TransformerLayer::plan_gradients(arena, config, shape));
   }
   slot.head = OutputHead::plan_activations(arena, config, shape);
-  slot.dx_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  slot.dx_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   slot.sample_ids_B.resize(static_cast<size_t>(shape.samples));
   return slot;
 }
@@ -128,7 +131,7 @@ TransformerLayer::Activations ModelChunk::plan_layer(Arena& arena, const ModelCo
   TransformerLayer::Activations saved = recomputed[static_cast<size_t>(layer - group->first)];
   // The output of a group is the input of what follows.
   if (layer == group->last) {
-    saved.output_TH = arena.take({shape.tokens(), config.hidden_size}, config.dtype);
+    saved.output_TH = arena.take({shape.tokens(), config.hidden_size}, config.residual_dtype());
   }
   return saved;
 }
@@ -167,7 +170,7 @@ void ModelChunk::run_layers(ActivationSlot& slot, const Microbatch& microbatch,
   embedding_.forward(context_, slot.tokens_BS, slot.positions_BS, rates, slot.sample_ids_B,
                      slot.embedded_TH.reshape(hidden_shape()));
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
-    layers_[layer].forward(context_, layer_input(slot, layer), rates, slot.sample_ids_B,
+    layers_[layer].forward(context_, layer_input(slot, layer), rates, slot.samples(),
                            slot.layers[layer], transient_);
   }
 }
@@ -177,6 +180,11 @@ void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch) const 
   std::memcpy(slot.tokens_BS.raw(), microbatch.tokens_BS.raw(), slot.tokens_BS.size_bytes());
   std::memcpy(slot.positions_BS.raw(), microbatch.positions_BS.raw(),
               slot.positions_BS.size_bytes());
+  if (!slot.starts_BS.empty()) {
+    check(microbatch.starts_BS.shape() == slot.starts_BS.shape(), ErrorKind::internal,
+          "attention keeps documents apart, but the microbatch has no document starts");
+    std::memcpy(slot.starts_BS.raw(), microbatch.starts_BS.raw(), slot.starts_BS.size_bytes());
+  }
   std::ranges::copy(microbatch.sample_ids_B, slot.sample_ids_B.begin());
 
   const auto labels_BS = microbatch.labels_BS.span<int64_t>();
@@ -235,19 +243,19 @@ void ModelChunk::backward(ActivationSlot& slot) {
 void ModelChunk::recompute(ActivationSlot& slot, int64_t layer) {
   if (config_.recompute.attention()) {
     const auto index = static_cast<size_t>(layer);
-    layers_[index].recompute_attention(context_, rates_, slot.sample_ids_B, slot.layers[index]);
+    layers_[index].recompute_attention(context_, rates_, slot.samples(), slot.layers[index]);
     return;
   }
   const auto group = config_.recompute.group_of(layer, config_.num_layers);
   if (!group || layer != group->last) return;
   for (auto i = static_cast<size_t>(group->first); i <= static_cast<size_t>(group->last); ++i) {
-    layers_[i].forward(context_, layer_input(slot, i), rates_, slot.sample_ids_B, slot.layers[i],
+    layers_[i].forward(context_, layer_input(slot, i), rates_, slot.samples(), slot.layers[i],
                        transient_);
   }
 }
 
 void ModelChunk::layer_backward_input(ActivationSlot& slot, size_t layer) {
-  layers_[layer].backward_input(context_, layer_input(slot, layer), rates_, slot.sample_ids_B,
+  layers_[layer].backward_input(context_, layer_input(slot, layer), rates_, slot.samples(),
                                 slot.layers[layer], gradients(slot, layer), transient_, slot.dx_TH);
 }
 

@@ -34,20 +34,25 @@ struct ModelConfig {
   bool qk_layernorm = false;  ///< --qk-layernorm: norms over the heads of queries and keys
   kernels::Activation activation = kernels::Activation::gelu_tanh;
   PositionEmbedding position_embedding = PositionEmbedding::learned_absolute;
-  RotaryConfig rotary;             ///< used with PositionEmbedding::rope
-  bool linear_bias = true;         ///< off with --disable-bias-linear
-  bool qkv_bias = true;            ///< with --add-qkv-bias, or linear_bias
-  bool tied_embeddings = true;     ///< off with --untie-embeddings-and-output-weights
-  double hidden_dropout = 0.1;     ///< --hidden-dropout
-  double attention_dropout = 0.1;  ///< --attention-dropout
-  double init_method_std = 0.02;   ///< --init-method-std
-  DType dtype = DType::f32;        ///< of parameters and activations: --bf16, --fp16
+  RotaryConfig rotary;                      ///< used with PositionEmbedding::rope
+  bool linear_bias = true;                  ///< off with --disable-bias-linear
+  bool qkv_bias = true;                     ///< with --add-qkv-bias, or linear_bias
+  bool tied_embeddings = true;              ///< off with --untie-embeddings-and-output-weights
+  bool reset_attention_mask = false;        ///< attention stays within documents
+  double hidden_dropout = 0.1;              ///< --hidden-dropout
+  double attention_dropout = 0.1;           ///< --attention-dropout
+  double init_method_std = 0.02;            ///< --init-method-std
+  bool init_method_xavier_uniform = false;  ///< --init-method-xavier-uniform
+  bool fp32_residual_connection = false;    ///< --fp32-residual-connection
+  DType dtype = DType::f32;                 ///< of parameters and activations: --bf16, --fp16
   RecomputeConfig recompute;
 
   /// Key and value heads.
   int64_t query_groups() const {
     return num_query_groups == 0 ? num_attention_heads : num_query_groups;
   }
+  /// Element type of the residual stream and its gradient.
+  DType residual_dtype() const { return fp32_residual_connection ? DType::f32 : dtype; }
   kernels::HeadLayout head_layout() const {
     return {.heads = num_attention_heads, .groups = query_groups(), .head_dim = kv_channels};
   }

@@ -57,8 +57,21 @@ void ParameterSet::initialize(uint64_t seed) {
   Stream stream;
   const kernels::Context context{stream, {}};
   for (const Parameter& parameter : parameters_) {
-    kernels::fill_normal(context, philox::named_key(seed, parameter.name), 0, parameter.init_mean,
-                         parameter.init_deviation, parameter.main);
+    const philox::Key key = philox::named_key(seed, parameter.name);
+    if (parameter.init_bound > 0.0F) {
+      kernels::fill_uniform(context, key, 0, parameter.init_mean, parameter.init_bound,
+                            parameter.main);
+    } else {
+      kernels::fill_normal(context, key, 0, parameter.init_mean, parameter.init_deviation,
+                           parameter.main);
+    }
+  }
+  round_values();
+}
+
+void ParameterSet::initialize_means() {
+  for (const Parameter& parameter : parameters_) {
+    std::ranges::fill(parameter.main.span<float>(), parameter.init_mean);
   }
   round_values();
 }

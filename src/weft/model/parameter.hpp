@@ -17,7 +17,9 @@ struct Parameter {
   TensorView main;         ///< fp32, what the optimizer updates; in an fp32 model the same as value
   TensorView grad;         ///< fp32, summed over the microbatches of a step
   float init_mean = 0.0F;  ///< initial values are normal with this mean
-  float init_deviation = 0.0F;  ///< and this deviation (0: constant)
+  float init_deviation = 0.0F;       ///< and this deviation (0: constant)
+  float init_bound = 0.0F;           ///< above 0: uniform instead, at most this far from the mean
+  bool embedding_or_output = false;  ///< the word embedding or the output matrix
   /// Whether all that adds to the gradient writes it instead when it is stale (Linear).
   bool write_first = false;
   bool grad_is_stale = false;  ///< the gradient is still that of the step before
@@ -58,6 +60,8 @@ class ParameterSet {
   /// Fills every main value from the Philox stream of (seed, parameter name): the same number for
   /// the same global element in every layout.
   void initialize(uint64_t seed);
+  /// As initialize without drawing: what is random there becomes its mean.
+  void initialize_means();
   /// Makes every value the rounded main value: after main values were set.
   void round_values();
   /// The start of a step: sets gradients to zero or, where what comes first writes them, marks them

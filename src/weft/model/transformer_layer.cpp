@@ -68,11 +68,11 @@ TransformerLayer::Activations TransformerLayer::plan_without_attention(Arena& ar
   if (config.qk_layernorm) saved.qk_norm = QkNorm::plan_activations(arena, config, shape);
   saved.attention_TA = shared.attention_TA;
   saved.lse_BNS = shared.lse_BNS;
-  saved.middle_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  saved.middle_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   saved.norm2 = Norm::plan(arena, config, tokens, config.hidden_size);
   saved.fc1_TG = arena.take({tokens, config.fc1_width()}, config.dtype);
   saved.act_TF = arena.take({tokens, config.ffn_hidden_size}, config.dtype);
-  saved.output_TH = arena.take({tokens, config.hidden_size}, config.dtype);
+  saved.output_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   return saved;
 }
 
@@ -106,19 +106,20 @@ TransformerLayer::Transient TransformerLayer::plan_transient(Arena& arena,
 }
 
 void TransformerLayer::forward(const Context& context, ConstTensorView x_TH,
-                               const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
+                               const DropoutRates& rates, const SampleTraits& samples,
                                const Activations& activations, const Transient& transient) const {
   forward_qkv(context, x_TH, 0, activations, transient);
-  recompute_attention(context, rates, sample_ids_B, activations);
-  forward_rest(context, x_TH, rates, sample_ids_B, activations, transient);
+  recompute_attention(context, rates, samples, activations);
+  forward_rest(context, x_TH, rates, samples, activations, transient);
 }
 
 void TransformerLayer::recompute_attention(const Context& context, const DropoutRates& rates,
-                                           std::span<const int64_t> sample_ids_B,
+                                           const SampleTraits& samples,
                                            const Activations& activations) const {
   assert(shared_.attention != nullptr);
-  shared_.attention->forward(context, rates.at(number_, DropoutSite::attention, sample_ids_B),
-                             activations.qkv_TQ, activations.attention_TA, activations.lse_BNS);
+  shared_.attention->forward(context, rates.at(number_, DropoutSite::attention, samples.ids_B),
+                             activations.qkv_TQ, activations.attention_TA, activations.lse_BNS,
+                             samples.starts_BS);
 }
 
 void TransformerLayer::forward_cached(const Context& context, ConstTensorView x_TH, int64_t past,
@@ -148,14 +149,13 @@ TensorView TransformerLayer::by_position(TensorView qkv_TQ) const {
 }
 
 void TransformerLayer::forward_rest(const Context& context, ConstTensorView x_TH,
-                                    const DropoutRates& rates,
-                                    std::span<const int64_t> sample_ids_B,
+                                    const DropoutRates& rates, const SampleTraits& samples,
                                     const Activations& activations,
                                     const Transient& transient) const {
   const Shape hidden_SBH{shape_.sequence, shape_.samples, config_.hidden_size};
   const auto add_branch = [&](DropoutSite site, ConstTensorView bias_H, ConstTensorView residual_TH,
                               TensorView y_TH) {
-    kernels::bias_dropout_add_forward(context, rates.at(number_, site, sample_ids_B),
+    kernels::bias_dropout_add_forward(context, rates.at(number_, site, samples.ids_B),
                                       transient.branch_TH.reshape(hidden_SBH), bias_H,
                                       residual_TH.reshape(hidden_SBH), y_TH.reshape(hidden_SBH));
   };
@@ -170,13 +170,12 @@ void TransformerLayer::forward_rest(const Context& context, ConstTensorView x_TH
 }
 
 void TransformerLayer::backward_input(const Context& context, ConstTensorView x_TH,
-                                      const DropoutRates& rates,
-                                      std::span<const int64_t> sample_ids_B,
+                                      const DropoutRates& rates, const SampleTraits& samples,
                                       const Activations& activations, const Gradients& gradients,
                                       const Transient& transient, TensorView dx_TH) const {
   const Shape hidden_SBH{shape_.sequence, shape_.samples, config_.hidden_size};
   const auto branch_gradient = [&](DropoutSite site, TensorView branch_TH) {
-    kernels::dropout_backward(context, rates.at(number_, site, sample_ids_B),
+    kernels::dropout_backward(context, rates.at(number_, site, samples.ids_B),
                               dx_TH.reshape(hidden_SBH), branch_TH.reshape(hidden_SBH));
   };
   branch_gradient(DropoutSite::mlp_output, gradients.fc2_TH);
@@ -191,9 +190,10 @@ void TransformerLayer::backward_input(const Context& context, ConstTensorView x_
 
   branch_gradient(DropoutSite::attention_output, gradients.proj_TH);
   proj_.backward_input(context, gradients.proj_TH, transient.d_attention_TA);
-  shared_.attention->backward(context, rates.at(number_, DropoutSite::attention, sample_ids_B),
+  shared_.attention->backward(context, rates.at(number_, DropoutSite::attention, samples.ids_B),
                               transient.d_attention_TA, activations.qkv_TQ,
-                              activations.attention_TA, activations.lse_BNS, gradients.qkv_TQ);
+                              activations.attention_TA, activations.lse_BNS, gradients.qkv_TQ,
+                              samples.starts_BS);
   shared_.rotary->backward(context, by_position(gradients.qkv_TQ));
   if (qk_norm_) {
     qk_norm_->backward_input(context, gradients.qkv_TQ, activations.qk_norm, gradients.qk_norm,

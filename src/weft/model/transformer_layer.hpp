@@ -87,13 +87,12 @@ class TransformerLayer {
 
   /// Writes activations.output_TH from x_TH.
   void forward(const kernels::Context& context, ConstTensorView x_TH, const DropoutRates& rates,
-               std::span<const int64_t> sample_ids_B, const Activations& activations,
+               const SampleTraits& samples, const Activations& activations,
                const Transient& transient) const;
 
   /// Makes activations.attention_TA and lse_BNS again from qkv_TQ, with the bits of forward.
   void recompute_attention(const kernels::Context& context, const DropoutRates& rates,
-                           std::span<const int64_t> sample_ids_B,
-                           const Activations& activations) const;
+                           const SampleTraits& samples, const Activations& activations) const;
 
   /// As forward without dropout for the `T` tokens of one sample that follow `past` cached tokens.
   void forward_cached(const kernels::Context& context, ConstTensorView x_TH, int64_t past,
@@ -102,7 +101,7 @@ class TransformerLayer {
 
   /// Turns dx_TH from the gradient of the layer's output into the gradient of its input.
   void backward_input(const kernels::Context& context, ConstTensorView x_TH,
-                      const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
+                      const DropoutRates& rates, const SampleTraits& samples,
                       const Activations& activations, const Gradients& gradients,
                       const Transient& transient, TensorView dx_TH) const;
 
@@ -125,7 +124,7 @@ class TransformerLayer {
   TensorView by_position(TensorView qkv_TQ) const;
   /// Everything after attention.
   void forward_rest(const kernels::Context& context, ConstTensorView x_TH,
-                    const DropoutRates& rates, std::span<const int64_t> sample_ids_B,
+                    const DropoutRates& rates, const SampleTraits& samples,
                     const Activations& activations, const Transient& transient) const;
 
   ModelConfig config_;

@@ -46,14 +46,17 @@ class JsonLine {
 }  // namespace
 
 std::string to_json(const IterationRecord& record) {
-  return JsonLine()
-      .add("iteration", record.iteration)
+  JsonLine line;
+  line.add("iteration", record.iteration)
       .add("consumed_samples", record.consumed_samples)
       .add("lm_loss", record.lm_loss)
       .add("grad_norm", record.grad_norm)
       .add("loss_scale", record.loss_scale)
-      .add("learning_rate", record.learning_rate)
-      .add("skipped", record.skipped)
+      .add("learning_rate", record.learning_rate);
+  if (record.decoupled_learning_rate) {
+    line.add("decoupled_learning_rate", *record.decoupled_learning_rate);
+  }
+  return line.add("skipped", record.skipped)
       .add("step_s", record.step_s)
       .add("tokens_per_s", record.tokens_per_s)
       .add("bubble", record.bubble)

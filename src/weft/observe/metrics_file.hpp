@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,8 @@ struct IterationRecord {
   double grad_norm = 0.0;        ///< before clipping
   double loss_scale = 1.0;
   double learning_rate = 0.0;  ///< after the schedule's step, as the iteration line prints it
-  bool skipped = false;        ///< the parameters were not updated
+  std::optional<double> decoupled_learning_rate;  ///< likewise; left out without --decoupled-lr
+  bool skipped = false;                           ///< the parameters were not updated
   double step_s = 0.0;
   double tokens_per_s = 0.0;
   double bubble = 0.0;     ///< idle share of the pipeline, 0 to 1

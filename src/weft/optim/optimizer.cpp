@@ -69,14 +69,13 @@ Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
   std::ranges::sort(name_order_, {}, [](const Slot* slot) { return slot->parameter->name; });
 }
 
-StepResult Optimizer::step(const kernels::Context& context, double learning_rate,
-                           double weight_decay) {
+StepResult Optimizer::step(const kernels::Context& context, const StepRates& rates) {
   StepResult result = measure_gradients(context);
   scaler_.update(result.skipped);
   if (result.skipped) return result;
   ++num_steps_;
   const double factor = clip_coefficient(result.grad_norm) / result.loss_scale;
-  update(context, learning_rate, weight_decay, static_cast<float>(factor));
+  update(context, rates, static_cast<float>(factor));
   return result;
 }
 
@@ -108,11 +107,9 @@ double Optimizer::clip_coefficient(double grad_norm) const {
   return coefficient < 1.0 ? coefficient : 1.0;
 }
 
-void Optimizer::update(const kernels::Context& context, double learning_rate, double weight_decay,
-                       float grad_scale) {
+void Optimizer::update(const kernels::Context& context, const StepRates& rates, float grad_scale) {
   const double steps = static_cast<double>(num_steps_);
   kernels::AdamWStep adam;
-  adam.learning_rate = static_cast<float>(learning_rate);
   adam.beta1 = static_cast<float>(config_.adam_beta1);
   adam.beta2 = static_cast<float>(config_.adam_beta2);
   adam.epsilon = static_cast<float>(config_.adam_eps);
@@ -125,13 +122,17 @@ void Optimizer::update(const kernels::Context& context, double learning_rate, do
   for (const Slot& slot : slots_) {
     const model::Parameter& parameter = *slot.parameter;
     const TensorView low = parameter.value.dtype() == DType::f32 ? TensorView() : parameter.value;
-    const float decay = parameter.decays() ? static_cast<float>(weight_decay) : 0.0F;
+    const float decay = parameter.decays() ? static_cast<float>(rates.weight_decay) : 0.0F;
+    const bool decoupled = parameter.embedding_or_output && rates.decoupled_learning_rate;
+    const auto learning_rate =
+        static_cast<float>(decoupled ? *rates.decoupled_learning_rate : rates.learning_rate);
     if (is_adam()) {
+      adam.learning_rate = learning_rate;
       adam.weight_decay = decay;
       kernels::adamw(context, adam, grad_scale, parameter.grad, parameter.main, slot.first,
                      slot.second, low);
     } else {
-      kernels::sgd(context, adam.learning_rate, momentum, decay, num_steps_ == 1, grad_scale,
+      kernels::sgd(context, learning_rate, momentum, decay, num_steps_ == 1, grad_scale,
                    parameter.grad, parameter.main, slot.first, low);
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,14 @@ std::vector<std::string> validate(const OptimizerConfig& config);
 
 /// State tensors that the optimizer keeps for each parameter.
 int64_t num_states(const OptimizerConfig& config);
+
+/// How far one step goes.
+struct StepRates {
+  double learning_rate = 0.0;
+  double weight_decay = 0.0;  ///< of matrices
+  /// Learning rate of the word embedding and the output matrix, where they have their own.
+  std::optional<double> decoupled_learning_rate = std::nullopt;
+};
 
 /// What one step did.
 struct StepResult {
@@ -52,7 +61,7 @@ class Optimizer {
   /// clipping to clip_grad, weight decay on matrices only. Gradients are read, never changed; an
   /// overflow skips the update and tells the loss scaler. The same gradients give the same bits
   /// for any number of threads.
-  StepResult step(const kernels::Context& context, double learning_rate, double weight_decay);
+  StepResult step(const kernels::Context& context, const StepRates& rates);
 
   /// L2 norm of all parameters, in the fixed order of the gradient norm.
   double params_norm(const kernels::Context& context) const;
@@ -78,8 +87,7 @@ class Optimizer {
   bool is_adam() const { return config_.optimizer == "adam"; }
   StepResult measure_gradients(const kernels::Context& context) const;
   double clip_coefficient(double grad_norm) const;
-  void update(const kernels::Context& context, double learning_rate, double weight_decay,
-              float grad_scale);
+  void update(const kernels::Context& context, const StepRates& rates, float grad_scale);
 
   OptimizerConfig config_;
   LossScaler scaler_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "weft/optim/loss_scaler.hpp"
@@ -21,9 +22,11 @@ struct OptimizerConfig {
 
 /// Learning rate and weight decay as functions of the consumed samples (reference/megatron.md 6.4).
 struct ScheduleConfig {
-  double lr = 0.0;              ///< --lr, the maximum
-  double min_lr = 0.0;          ///< --min-lr
-  double lr_warmup_init = 0.0;  ///< --lr-warmup-init
+  double lr = 0.0;                         ///< --lr, the maximum
+  double min_lr = 0.0;                     ///< --min-lr
+  std::optional<double> decoupled_lr;      ///< --decoupled-lr: maximum for embedding and output
+  std::optional<double> decoupled_min_lr;  ///< --decoupled-min-lr; absent: min_lr
+  double lr_warmup_init = 0.0;             ///< --lr-warmup-init
   double lr_warmup_samples =
       0.0;  ///< warm-up in samples (a fraction of the decay may be fractional)
   double lr_decay_samples = 0.0;          ///< decay in samples

@@ -47,6 +47,19 @@ void validate_learning_rate(const ScheduleConfig& config, std::vector<std::strin
     errors.push_back(
         fmt::format("--min-lr is {}; expected at most --lr {}", config.min_lr, config.lr));
   }
+  if (config.decoupled_lr) {
+    require_not_negative(errors, "--decoupled-lr", *config.decoupled_lr);
+    const double floor = config.decoupled_min_lr.value_or(config.min_lr);
+    require_not_negative(errors, "--decoupled-min-lr", floor);
+    if (floor > *config.decoupled_lr) {
+      errors.push_back(
+          fmt::format("--decoupled-min-lr (by default --min-lr) is {}; expected at most "
+                      "--decoupled-lr {}",
+                      floor, *config.decoupled_lr));
+    }
+  } else if (config.decoupled_min_lr) {
+    errors.push_back("--decoupled-min-lr needs --decoupled-lr");
+  }
   if (config.lr_warmup_init > config.lr) {
     errors.push_back(fmt::format("--lr-warmup-init is {}; expected at most --lr {}",
                                  config.lr_warmup_init, config.lr));
@@ -139,6 +152,15 @@ double learning_rate(const ScheduleConfig& config, int64_t consumed_samples) {
                                  ? wsd_coefficient(config, samples)
                                  : remaining(config.lr_decay_style, ratio);
   return config.min_lr + coefficient * (config.lr - config.min_lr);
+}
+
+std::optional<double> decoupled_learning_rate(const ScheduleConfig& config,
+                                              int64_t consumed_samples) {
+  if (!config.decoupled_lr) return std::nullopt;
+  ScheduleConfig own = config;
+  own.lr = *config.decoupled_lr;
+  own.min_lr = config.decoupled_min_lr.value_or(config.min_lr);
+  return learning_rate(own, consumed_samples);
 }
 
 double weight_decay(const ScheduleConfig& config, int64_t consumed_samples) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,11 @@ std::vector<std::string> validate(const ScheduleConfig& config);
 /// style (reference/megatron.md 6.4). The first update of a run uses the value at 0. `config` must
 /// be valid.
 double learning_rate(const ScheduleConfig& config, int64_t consumed_samples);
+
+/// As learning_rate for the word embedding and the output matrix: with --decoupled-lr they have
+/// ends of their own and the same warm-up and decay; nothing without it.
+std::optional<double> decoupled_learning_rate(const ScheduleConfig& config,
+                                              int64_t consumed_samples);
 
 /// Weight decay of the decaying parameters after `consumed_samples` samples of successful
 /// iterations (reference/megatron.md 6.4). `config` must be valid.

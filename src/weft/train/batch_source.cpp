@@ -21,13 +21,14 @@ void check_tokens(std::span<const int64_t> tokens, int64_t vocab_size, int64_t s
 }  // namespace
 
 BatchSource::BatchSource(const data::Dataset& dataset, const data::SamplerConfig& sampler,
-                         const model::MicrobatchShape& shape, int64_t vocab_size)
+                         const model::MicrobatchShape& shape, const model::ModelConfig& model)
     : dataset_(&dataset),
       sampler_(sampler),
       shape_(shape),
-      vocab_size_(vocab_size),
+      vocab_size_(model.vocab_size),
       tokens_BS_(static_cast<size_t>(shape.tokens())),
       positions_BS_(tokens_BS_.size()),
+      starts_BS_(model.reset_attention_mask ? tokens_BS_.size() : 0),
       labels_BS_(tokens_BS_.size()),
       loss_mask_BS_(tokens_BS_.size()),
       sample_ids_B_(static_cast<size_t>(shape.samples)) {}
@@ -41,20 +42,26 @@ model::Microbatch BatchSource::microbatch(int64_t index) {
   for (size_t b = 0; b < indices.size(); ++b) {
     // Masks follow the place in the run, not the dataset's index, so that epochs differ.
     sample_ids_B_[b] = consumed_samples_ + index * shape_.samples + static_cast<int64_t>(b);
-    const auto row = [&](auto& values) { return std::span(values).subspan(b * length, length); };
+    const auto row = [&](auto& values) {
+      return values.empty() ? std::span(values) : std::span(values).subspan(b * length, length);
+    };
     dataset_->read(indices[b], {.tokens = row(tokens_BS_),
                                 .labels = row(labels_BS_),
                                 .positions = row(positions_BS_),
-                                .loss_mask = row(loss_mask_BS_)});
+                                .loss_mask = row(loss_mask_BS_),
+                                .starts = row(starts_BS_)});
     check_tokens(row(tokens_BS_), vocab_size_, indices[b]);
     check_tokens(row(labels_BS_), vocab_size_, indices[b]);
   }
   const Shape shape_BS{shape_.samples, shape_.sequence};
+  ConstTensorView starts_BS;
+  if (!starts_BS_.empty()) starts_BS = {starts_BS_.data(), DType::i64, shape_BS};
   return {.tokens_BS = {tokens_BS_.data(), DType::i64, shape_BS},
           .positions_BS = {positions_BS_.data(), DType::i64, shape_BS},
           .labels_BS = {labels_BS_.data(), DType::i64, shape_BS},
           .loss_mask_BS = {loss_mask_BS_.data(), DType::f32, shape_BS},
-          .sample_ids_B = sample_ids_B_};
+          .sample_ids_B = sample_ids_B_,
+          .starts_BS = starts_BS};
 }
 
 }  // namespace weft::train

@@ -6,6 +6,7 @@
 #include "weft/data/dataset.hpp"
 #include "weft/data/sampler.hpp"
 #include "weft/model/microbatch.hpp"
+#include "weft/model/model_config.hpp"
 #include "weft/pipeline/executor.hpp"
 
 namespace weft::train {
@@ -14,9 +15,10 @@ namespace weft::train {
 /// from the number of samples consumed before the iteration.
 class BatchSource final : public pipeline::MicrobatchSource {
  public:
-  /// `dataset` outlives the source. `vocab_size` bounds the token ids that a model accepts.
+  /// `dataset` outlives the source. `model` bounds the token ids and says whether its attention
+  /// keeps documents apart.
   BatchSource(const data::Dataset& dataset, const data::SamplerConfig& sampler,
-              const model::MicrobatchShape& shape, int64_t vocab_size);
+              const model::MicrobatchShape& shape, const model::ModelConfig& model);
 
   /// Sets where the next iteration starts.
   void start_iteration(int64_t consumed_samples) { consumed_samples_ = consumed_samples; }
@@ -32,6 +34,7 @@ class BatchSource final : public pipeline::MicrobatchSource {
   int64_t consumed_samples_ = 0;
   std::vector<int64_t> tokens_BS_;
   std::vector<int64_t> positions_BS_;
+  std::vector<int64_t> starts_BS_;  ///< empty unless documents are kept apart
   std::vector<int64_t> labels_BS_;
   std::vector<float> loss_mask_BS_;
   std::vector<int64_t> sample_ids_B_;

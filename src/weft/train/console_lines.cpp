@@ -61,8 +61,11 @@ std::string iteration_line(const IterationReport& report) {
   if (report.throughput) {
     line += fmt::format(" throughput per GPU (TFLOP/s/GPU): {:.1f} |", *report.throughput);
   }
-  line += fmt::format(" learning rate: {:.6E} | global batch size: {:5} |", report.learning_rate,
-                      report.global_batch_size);
+  line += fmt::format(" learning rate: {:.6E} |", report.learning_rate);
+  if (report.decoupled_learning_rate) {
+    line += fmt::format(" decoupled learning rate: {:.6E} |", *report.decoupled_learning_rate);
+  }
+  line += fmt::format(" global batch size: {:5} |", report.global_batch_size);
   for (const auto& [key, loss] : report.losses) {
     if (loss > 0.0) line += fmt::format(" {}: {:.6E} |", key, loss);
   }

@@ -23,6 +23,7 @@ struct IterationReport {
   double iteration_ms = 0.0;         ///< mean over the iterations since the last line
   std::optional<double> throughput;  ///< TFLOP/s per device, --log-throughput
   double learning_rate = 0.0;
+  std::optional<double> decoupled_learning_rate;  ///< printed with --decoupled-lr
   int64_t global_batch_size = 0;
   std::vector<std::pair<std::string, double>> losses;  ///< printed only when above 0
   double loss_scale = 1.0;

@@ -52,7 +52,14 @@ bool load_run(const TrainConfig& config, const ModelRecord& record, Trainer& tra
   const auto state = checkpoint::load_state(source.directory, step);
   if (!state) {
     for (const std::string& line : missing_checkpoint_lines(source.directory)) logger.result(line);
-    if (!config.exit_on_missing_checkpoint) return true;
+    if (!config.exit_on_missing_checkpoint) {
+      if (config.draw_weights) return true;
+      fail_with_hint(ErrorKind::checkpoint,
+                     "--load DIR with a checkpoint, or no --no-initialization",
+                     "there are no weights to start from: --no-initialization draws none and {} "
+                     "has no checkpoint",
+                     source.directory);
+    }
     logger.result(">> '--exit-on-missing-checkpoint' set ... exiting. <<");
     return false;
   }

@@ -6,6 +6,7 @@
 
 #include "weft/train/argument_block.hpp"
 #include "weft/train/batch_rules.hpp"
+#include "weft/train/checkpoint_args.hpp"
 #include "weft/train/data_words.hpp"
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
@@ -63,6 +64,7 @@ model::RecomputeConfig recompute_config(const OptionValues& values) {
 model::ModelConfig model_config(const OptionValues& values) {
   model::ModelConfig model;
   model.dtype = element_type(values);
+  model.fp32_residual_connection = values.flag("fp32_residual_connection");
   model.recompute = recompute_config(values);
   model.num_layers = values.integer("num_layers");
   model.hidden_size = values.integer("hidden_size");
@@ -85,9 +87,11 @@ model::ModelConfig model_config(const OptionValues& values) {
   model.linear_bias = values.flag("add_bias_linear");
   model.qkv_bias = values.flag("add_qkv_bias");
   model.tied_embeddings = !values.flag("untie_embeddings_and_output_weights");
+  model.reset_attention_mask = values.flag("reset_attention_mask");
   model.hidden_dropout = values.real("hidden_dropout");
   model.attention_dropout = values.real("attention_dropout");
   model.init_method_std = values.real("init_method_std");
+  model.init_method_xavier_uniform = values.flag("init_method_xavier_uniform");
   return model;
 }
 
@@ -161,6 +165,8 @@ optim::ScheduleConfig schedule_config(const OptionValues& values) {
   };
   schedule.lr = values.real("lr");
   schedule.min_lr = values.real("min_lr");
+  schedule.decoupled_lr = values.maybe_real("decoupled_lr");
+  schedule.decoupled_min_lr = values.maybe_real("decoupled_min_lr");
   schedule.lr_warmup_init = values.real("lr_warmup_init");
   schedule.lr_decay_style = values.text("lr_decay_style");
   schedule.weight_decay_incr_samples = samples("train_iters", "train_samples");
@@ -199,6 +205,7 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.dataloader_type = values.text("dataloader_type");
   config.data_sharding = values.flag("data_sharding");
   config.seed = static_cast<uint64_t>(values.integer("seed"));
+  config.draw_weights = values.flag("perform_initialization");
   config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
   config.per_token_loss = values.flag("calculate_per_token_loss");
   config.skip_train = values.flag("skip_train");
@@ -218,6 +225,7 @@ void set_output(const OptionValues& values, TrainConfig& config) {
   config.log_throughput = values.flag("log_throughput");
   config.log_params_norm = values.flag("log_params_norm");
   config.metrics_file = values.text("metrics_file");
+  config.log_progress = values.flag("log_progress");
   config.save = values.text("save");
   config.load = values.text("load");
   config.no_save_optim = !values.is_none("no_save_optim");
@@ -252,7 +260,10 @@ bool follows_from(const OptionProblem& problem, const std::vector<OptionProblem>
 ResolvedOptions resolve_options(const ParsedOptions& parsed) {
   ResolvedOptions resolved{parsed.values, {}, parsed.warnings, {}};
   derive_values(resolved.values);
-  resolved.notices = start_notices(parsed.values, resolved.values);
+  resolved.notices = parsed.notices;
+  for (std::string& line : start_notices(parsed.values, resolved.values)) {
+    resolved.notices.push_back(std::move(line));
+  }
   resolved.argument_block = argument_block(resolved.values);
   return resolved;
 }
@@ -280,6 +291,7 @@ Error problems_error(const std::vector<OptionProblem>& problems) {
 
 PreparedRun prepare_run(const OptionSources& sources) {
   ParsedOptions parsed = parse_options(sources);
+  apply_checkpoint_args(parsed);
   std::vector<OptionProblem> problems = parsed.problems;
   check_statuses(parsed.values, problems, parsed.warnings);
   ResolvedOptions options = resolve_options(parsed);
@@ -288,6 +300,9 @@ PreparedRun prepare_run(const OptionSources& sources) {
   }
   if (!problems.empty()) throw problems_error(problems);
   TrainConfig config = make_train_config(options.values);
+  if (const auto job = sources.environment.find("SLURM_JOB_ID"); job != sources.environment.end()) {
+    config.job_id = job->second;
+  }
   return {std::move(config), std::move(options)};
 }
 

@@ -100,6 +100,17 @@ void check_rotary(const OptionValues& values, Problems& problems) {
   }
 }
 
+void check_initialization(const OptionValues& values, Problems& problems) {
+  if (values.flag("perform_initialization") || !values.text("load").empty() ||
+      !values.text("pretrained_checkpoint").empty()) {
+    return;
+  }
+  problems.push_back(
+      {"--no-initialization leaves the model without weights (got neither --load nor "
+       "--pretrained-checkpoint, expected a checkpoint)",
+       "--load DIR"});
+}
+
 }  // namespace
 
 std::vector<OptionProblem> check_model_kind(const OptionValues& values) {
@@ -107,6 +118,7 @@ std::vector<OptionProblem> check_model_kind(const OptionValues& values) {
   check_heads(values, problems);
   check_positions(values, problems);
   check_rotary(values, problems);
+  check_initialization(values, problems);
   if (values.flag("swiglu") && values.flag("squared_relu")) {
     problems.push_back(
         {"--squared-relu and --swiglu contradict each other (got both, expected one)",

@@ -10,8 +10,9 @@ namespace weft::train {
 
 /// What the user gave. Files are read, but neither argv nor the environment is looked at here.
 struct OptionSources {
-  std::vector<std::string> arguments;              ///< words after the subcommand
-  std::map<std::string, std::string> environment;  ///< WEFT_<NAME> variables, or all variables
+  std::vector<std::string> arguments;  ///< words after the subcommand
+  /// WEFT_<NAME> variables and SLURM_JOB_ID, or all variables.
+  std::map<std::string, std::string> environment;
 };
 
 /// Values with their sources, and everything that is wrong with them.
@@ -19,6 +20,7 @@ struct ParsedOptions {
   OptionValues values;
   std::vector<OptionProblem> problems;
   std::vector<std::string> warnings;
+  std::vector<std::string> notices = {};  ///< what --use-checkpoint-args took, line by line
 };
 
 /// Reads --config FILE, then WEFT_<NAME>, then the flags; later ones win. Reports every unknown

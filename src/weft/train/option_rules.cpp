@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "weft/train/batch_rules.hpp"
+#include "weft/train/learning_rate_rules.hpp"
 #include "weft/train/model_rules.hpp"
 #include "weft/train/option_table.hpp"
 #include "weft/train/parallel_rules.hpp"
@@ -240,6 +241,7 @@ void Rules::decay_lengths(bool samples) {
 }
 
 void Rules::learning_rate() {
+  append(check_decoupled_rates(values_));
   const bool floor = real_between("min_lr", 0.0);
   const bool start = real_between("lr_warmup_init", 0.0);
   if (values_.is_none("lr")) {
@@ -361,6 +363,8 @@ void Rules::intervals() {
           "--override-opt_param-scheduler or --use-checkpoint-opt_param-scheduler, not both");
   require(values_.text("save").empty() || !values_.is_none("save_interval"),
           "--save has no interval (got nothing, expected iterations)", "--save-interval N");
+  require(!values_.flag("log_progress") || !values_.text("save").empty(),
+          "--log-progress has no directory (got no --save, expected one)", "--save DIR");
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ std::string_view name(ValueSource source) {
       return "environment";
     case ValueSource::flag:
       return "flag";
+    case ValueSource::checkpoint:
+      return "checkpoint";
     case ValueSource::derived:
       return "derived";
   }

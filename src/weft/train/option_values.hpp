@@ -12,7 +12,7 @@
 namespace weft::train {
 
 /// Where a value comes from, in the order in which later ones win.
-enum class ValueSource { defaults, preset, config_file, environment, flag, derived };
+enum class ValueSource { defaults, preset, config_file, environment, flag, checkpoint, derived };
 
 /// Name of a source for `weft config show`, for example "config file".
 std::string_view name(ValueSource source);
@@ -26,7 +26,7 @@ class OptionValues {
 
   const OptionValue& at(std::string_view name) const;
   ValueSource source(std::string_view name) const;
-  /// Whether the user gave a value, by preset, file, environment or flag.
+  /// Whether the user gave a value, by preset, file, environment, flag or checkpoint.
   bool given(std::string_view name) const;
   bool is_none(std::string_view name) const;
 

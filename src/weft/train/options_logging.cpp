@@ -46,7 +46,7 @@ std::span<const OptionSpec> logging_options() {
        "OptionEffects.Logging"},
       {"log_progress", "--log-progress", OptionKind::set_true, "False", "", ListSize::one,
        OptionGroup::logging, OptionOrigin::logged, "", "keep progress.txt beside the checkpoints",
-       OptionStatus::not_yet, "use --metrics-file"},
+       OptionStatus::acts, "OptionEffects.Logging"},
       {"timing_log_level", "--timing-log-level", OptionKind::integer, "0", "0|1|2", ListSize::one,
        OptionGroup::logging, OptionOrigin::logged, "",
        "timers: 1 forward-backward, optimizer; 2 batch-generator too", OptionStatus::acts,

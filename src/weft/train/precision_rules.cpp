@@ -18,6 +18,12 @@ std::vector<OptionProblem> check_precision(const OptionValues& values) {
     problems.push_back(
         {"--fp16 and --bf16 contradict each other (got both, expected one)", "one of them"});
   }
+  if (values.flag("fp32_residual_connection") && !values.flag("fp16") && !values.flag("bf16")) {
+    problems.push_back(
+        {"residual connection in fp32 only supported when using fp16 or bf16. (got "
+         "--fp32-residual-connection in an fp32 run)",
+         "--bf16"});
+  }
   const double fixed = values.maybe_real("loss_scale").value_or(0.0);
   if (!(std::isfinite(fixed) && fixed >= 0.0)) {
     problems.push_back({fmt::format("--loss-scale is out of range (got {}, expected at least 0)",

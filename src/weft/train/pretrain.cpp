@@ -20,6 +20,7 @@
 #include "weft/train/exit_signals.hpp"
 #include "weft/train/load_run.hpp"
 #include "weft/train/memory_plan.hpp"
+#include "weft/train/progress_log.hpp"
 #include "weft/train/theoretical_inputs.hpp"
 #include "weft/train/trainer.hpp"
 #include "weft/train/training_loop.hpp"
@@ -142,12 +143,18 @@ class Pretraining {
       metrics.emplace(config_.metrics_file, resumed ? observe::MetricsFile::OpenMode::append
                                                     : observe::MetricsFile::OpenMode::replace);
     }
+    std::optional<ProgressLog> progress_log;
+    if (config_.log_progress) {
+      progress_log.emplace(config_.save, config_.job_id, /*num_ranks=*/1);
+      progress_log->start_job(std::chrono::system_clock::now());
+    }
     std::optional<observe::ProgressLine> progress;
     if (progress_ != nullptr) progress.emplace(stderr, *progress_);
     TrainingLoop loop(config_, datasets_, record, trainer,
                       {.logger = logger_,
                        .metrics = metrics ? &*metrics : nullptr,
-                       .progress = progress ? &*progress : nullptr},
+                       .progress = progress ? &*progress : nullptr,
+                       .progress_log = progress_log ? &*progress_log : nullptr},
                       start_);
     return train(loop);
   }

@@ -36,6 +36,16 @@ constexpr std::array<Number, 7> kNumbers = {{
     {"wd_incr_steps", "total number of weight decay iterations",
      &ScheduleConfig::weight_decay_incr_samples},
 }};
+/// As Number, for a value that most runs lack; a checkpoint of such a run has no key for it.
+struct MaybeNumber {
+  const char* key;
+  const char* name;
+  std::optional<double> ScheduleConfig::*place;
+};
+constexpr std::array<MaybeNumber, 2> kMaybeNumbers = {{
+    {"decoupled_max_lr", "decoupled learning rate", &ScheduleConfig::decoupled_lr},
+    {"decoupled_min_lr", "decoupled minimum learning rate", &ScheduleConfig::decoupled_min_lr},
+}};
 constexpr std::array<Style, 2> kStyles = {{
     {"lr_decay_style", "learning rate decay style", &ScheduleConfig::lr_decay_style},
     {"wd_incr_style", "weight decay incr style", &ScheduleConfig::weight_decay_incr_style},
@@ -43,6 +53,9 @@ constexpr std::array<Style, 2> kStyles = {{
 
 std::string printed(double value) { return print_python(value); }
 std::string printed(const std::string& value) { return value; }
+std::string printed(const std::optional<double>& value) {
+  return value ? print_python(*value) : "None";
+}
 
 template <typename Value>
 Value saved_value(const ordered_json& saved, const char* key) {
@@ -82,6 +95,9 @@ void settle(Value& wanted, const Value& saved, const char* name, ScheduleSource 
 ordered_json to_json(const ScheduleConfig& schedule) {
   ordered_json json = ordered_json::object();
   for (const Number& number : kNumbers) json[number.key] = schedule.*number.place;
+  for (const MaybeNumber& number : kMaybeNumbers) {
+    if (schedule.*number.place) json[number.key] = *(schedule.*number.place);
+  }
   for (const Style& style : kStyles) json[style.key] = schedule.*style.place;
   return json;
 }
@@ -93,6 +109,11 @@ ScheduleConfig resumed_schedule(const ScheduleConfig& wanted, const ordered_json
   for (const Number& number : kNumbers) {
     settle(schedule.*number.place, saved_value<double>(saved, number.key), number.name, source,
            lines);
+  }
+  for (const MaybeNumber& number : kMaybeNumbers) {
+    std::optional<double> value;
+    if (saved.contains(number.key)) value = saved_value<double>(saved, number.key);
+    settle(schedule.*number.place, value, number.name, source, lines);
   }
   for (const Style& style : kStyles) {
     settle(schedule.*style.place, saved_value<std::string>(saved, style.key), style.name, source,

@@ -37,6 +37,7 @@ struct TrainConfig {
   bool data_sharding = true;
   bool per_token_loss = false;  ///< --calculate-per-token-loss
   uint64_t seed = 1234;         ///< --seed
+  bool draw_weights = true;     ///< off with --no-initialization: a checkpoint must have them
   int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
 
   int64_t log_interval = 100;                         ///< --log-interval, iterations
@@ -62,8 +63,10 @@ struct TrainConfig {
   bool no_load_optim = false;               ///< --no-load-optim
   bool exit_on_missing_checkpoint = false;  ///< --exit-on-missing-checkpoint
   ScheduleSource schedule_source = ScheduleSource::agreed;
-  std::string metrics_file;  ///< --metrics-file
-  bool dry_run = false;      ///< --dry-run
+  std::string metrics_file;   ///< --metrics-file
+  bool log_progress = false;  ///< --log-progress
+  std::string job_id;         ///< the batch system's, SLURM_JOB_ID; empty without one
+  bool dry_run = false;       ///< --dry-run
 
   /// How many samples each iteration takes.
   BatchSchedule batch_schedule() const {

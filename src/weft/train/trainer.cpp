@@ -16,7 +16,11 @@ namespace {
 
 model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource& memory) {
   model::ParameterSet parameters = model::make_gpt_parameters(config.model, memory);
-  parameters.initialize(config.seed);
+  if (config.draw_weights) {
+    parameters.initialize(config.seed);
+  } else {
+    parameters.initialize_means();
+  }
   return parameters;
 }
 
@@ -58,7 +62,7 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
         "the memory plan of {} bytes holds {}", memory_.size_bytes(), memory_.used_bytes());
   if (datasets.train == nullptr) return;
   train_source_.emplace(*datasets.train, sampler_config(datasets.train->size()), shape_,
-                        config_.model.vocab_size);
+                        config_.model);
 }
 
 IterationResult Trainer::train_iteration() {
@@ -77,7 +81,9 @@ IterationResult Trainer::train_iteration() {
 
   count_samples(batch);
   if (!result.step.skipped) state_.schedule_samples += batch.run;
-  result.learning_rate = learning_rate();
+  result.learning_rate = optim::learning_rate(config_.schedule, state_.schedule_samples);
+  result.decoupled_learning_rate =
+      optim::decoupled_learning_rate(config_.schedule, state_.schedule_samples);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
@@ -97,8 +103,12 @@ model::LossSum Trainer::run_step() {
 optim::StepResult Trainer::update() {
   std::optional<observe::TimerScope> timer;
   if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kOptimizer);
-  return optimizer_.step({stream_, {}}, learning_rate(),
-                         optim::weight_decay(config_.schedule, state_.schedule_samples));
+  const int64_t samples = state_.schedule_samples;
+  return optimizer_.step(
+      {stream_, {}},
+      {.learning_rate = optim::learning_rate(config_.schedule, samples),
+       .weight_decay = optim::weight_decay(config_.schedule, samples),
+       .decoupled_learning_rate = optim::decoupled_learning_rate(config_.schedule, samples)});
 }
 
 void Trainer::skip_iteration() {
@@ -131,7 +141,7 @@ void Trainer::check_finite(const IterationResult& result) const {
 }
 
 model::LossSum Trainer::evaluate(const data::Dataset& dataset, int64_t consumed_samples) {
-  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model.vocab_size);
+  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model);
   const BatchSize batch = batches_.full();
   model::LossSum total;
   for (int64_t i = 0; i < config_.eval_iters; ++i) {
@@ -147,10 +157,6 @@ data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
           .micro_batch_size = config_.micro_batch_size,
           .data_parallel_size = 1,
           .data_sharding = config_.data_sharding};
-}
-
-double Trainer::learning_rate() const {
-  return optim::learning_rate(config_.schedule, state_.schedule_samples);
 }
 
 double Trainer::params_norm() const { return optimizer_.params_norm({stream_, {}}); }

@@ -21,7 +21,8 @@ namespace weft::train {
 struct IterationResult {
   model::LossSum loss;
   optim::StepResult step;
-  double learning_rate = 0.0;  ///< after the iteration, as Megatron prints it
+  double learning_rate = 0.0;                     ///< after the iteration, as Megatron prints it
+  std::optional<double> decoupled_learning_rate;  ///< with --decoupled-lr, likewise
   double seconds = 0.0;
   int64_t batch_size = 0;  ///< samples of the iteration
 };
@@ -31,7 +32,8 @@ struct IterationResult {
 class Trainer {
  public:
   /// Takes all memory of the run. `config` is complete (its vocabulary is known); `datasets`
-  /// outlives the trainer. Parameters start from `config.seed`.
+  /// outlives the trainer. Parameters start from `config.seed`, or as zeros where the run draws
+  /// none.
   Trainer(const TrainConfig& config, const data::Datasets& datasets, const comm::RankContext& rank);
 
   /// Runs one iteration: all microbatches, the optimizer, the counters. Throws Error{numeric} when
@@ -73,7 +75,6 @@ class Trainer {
   void check_finite(const IterationResult& result) const;
   void count_samples(const BatchSize& batch);
   data::SamplerConfig sampler_config(int64_t total_samples) const;
-  double learning_rate() const;
 
   TrainConfig config_;
   int rank_;

@@ -31,7 +31,8 @@ TrainingLoop::TrainingLoop(const TrainConfig& config, const data::Datasets& data
       trainer_(trainer),
       observers_(observers),
       process_start_(process_start),
-      saved_iteration_(trainer.state().iteration) {}
+      saved_iteration_(trainer.state().iteration),
+      operations_before_(trainer.state().floating_point_operations) {}
 
 TrainingEnd TrainingLoop::train() {
   while (iteration() < config_.train_iters) {
@@ -73,6 +74,8 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
   interval_.nan += result.step.skipped && !std::isfinite(loss) ? 1 : 0;
   if (!result.step.skipped) interval_.loss_sum += loss;
 
+  trainer_.state().floating_point_operations +=
+      flops_per_iteration(theoretical_model(config_), config_.sequence_length, result.batch_size);
   const double tokens = static_cast<double>(result.batch_size * config_.sequence_length);
   const double tokens_per_s = tokens / result.seconds;
   if (observers_.metrics != nullptr) {
@@ -83,6 +86,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
                                  .grad_norm = result.step.grad_norm,
                                  .loss_scale = result.step.loss_scale,
                                  .learning_rate = result.learning_rate,
+                                 .decoupled_learning_rate = result.decoupled_learning_rate,
                                  .skipped = result.step.skipped,
                                  .step_s = result.seconds,
                                  .tokens_per_s = tokens_per_s,
@@ -109,6 +113,7 @@ void TrainingLoop::print_iteration(const IterationResult& result) {
   report.skipped_samples = trainer_.state().skipped_train_samples;
   report.iteration_ms = seconds * 1e3;
   report.learning_rate = result.learning_rate;
+  report.decoupled_learning_rate = result.decoupled_learning_rate;
   report.global_batch_size = result.batch_size;
   const int64_t advanced = interval_.iterations - interval_.skipped;
   if (advanced > 0) {
@@ -209,6 +214,19 @@ void TrainingLoop::save() {
                          config_.no_save_optim ? nullptr : &trainer_.optimizer());
   saved_iteration_ = iteration();
   print(saved_line(iteration(), config_.save, {}));
+  if (observers_.progress_log != nullptr) log_progress();
+}
+
+void TrainingLoop::log_progress() {
+  const checkpoint::TrainState& state = trainer_.state();
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - process_start_;
+  observers_.progress_log->saved(
+      std::chrono::system_clock::now(),
+      {.iteration = state.iteration,
+       .job_operations = state.floating_point_operations - operations_before_,
+       .job_seconds = elapsed.count(),
+       .operations = state.floating_point_operations,
+       .tokens = state.consumed_train_samples * config_.sequence_length});
 }
 
 bool TrainingLoop::signalled() {

@@ -14,6 +14,7 @@
 #include "weft/observe/progress_line.hpp"
 #include "weft/observe/timers.hpp"
 #include "weft/train/model_record.hpp"
+#include "weft/train/progress_log.hpp"
 #include "weft/train/train_config.hpp"
 #include "weft/train/trainer.hpp"
 
@@ -24,6 +25,7 @@ struct TrainingObservers {
   Logger& logger;
   observe::MetricsSink* metrics = nullptr;
   observe::ProgressLine* progress = nullptr;
+  ProgressLog* progress_log = nullptr;
 };
 
 /// Why training ended.
@@ -72,6 +74,7 @@ class TrainingLoop {
   /// Nothing while training goes on. Prints why it does not.
   std::optional<TrainingEnd> exit_reason();
   bool signalled();
+  void log_progress();
   void print(const std::string& line);
   int64_t iteration() const { return trainer_.state().iteration; }
 
@@ -85,7 +88,8 @@ class TrainingLoop {
   observe::Timers timers_;
   bool first_report_printed_ = false;
   int64_t saved_iteration_ = 0;
-  int64_t batch_size_ = 0;  ///< of the last iteration; 0 before the first
+  double operations_before_ = 0.0;  ///< floating point operations of earlier jobs
+  int64_t batch_size_ = 0;          ///< of the last iteration; 0 before the first
 };
 
 }  // namespace weft::train
