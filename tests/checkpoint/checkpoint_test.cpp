@@ -328,8 +328,9 @@ TEST_F(CheckpointTest, RefusesDamagedStates) {
     auto broken = good;
     broken.erase(key);
     // Older checkpoints have none of these.
-    const bool optional =
-        key == "loss_scaler" || key == "schedule" || key == "skipped_train_samples";
+    const bool optional = key == "loss_scaler" || key == "schedule" ||
+                          key == "skipped_train_samples" ||
+                          key == "num_floating_point_operations_so_far";
     EXPECT_NE(refused(broken.dump()), optional) << "without " << key;
     if (key == "model") continue;
     broken = good;

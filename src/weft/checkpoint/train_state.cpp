@@ -68,8 +68,9 @@ TrainState read_state(const fs::path& path) {
   // Checkpoints of before they were counted have none.
   if (const auto found = object.find("num_floating_point_operations_so_far");
       found != object.end()) {
-    check(found->is_number(), ErrorKind::checkpoint, "{} has {} as \"{}\"; expected a number",
-          path.string(), found->dump(), found.key());
+    check(found->is_number() && found->get<double>() >= 0.0, ErrorKind::checkpoint,
+          "{} has {} as \"{}\"; expected a number of at least 0", path.string(), found->dump(),
+          found.key());
     state.floating_point_operations = found->get<double>();
   }
   if (object.contains("schedule")) state.schedule = object.at("schedule");
