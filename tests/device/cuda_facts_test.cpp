@@ -75,7 +75,7 @@ TEST(WhyUnusable, NamesTheGpu) {
 }
 
 TEST(VersionsText, SpellsEveryLibrary) {
-  EXPECT_EQ(versions_text(good_facts()), "CUDA 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0");
+  EXPECT_EQ(versions_text(good_facts()), "runtime 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0");
 }
 
 }  // namespace

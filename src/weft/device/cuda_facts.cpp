@@ -67,7 +67,7 @@ std::string why_unusable(const CudaFacts& facts, int index, int64_t bytes) {
 }
 
 std::string versions_text(const CudaFacts& facts) {
-  return fmt::format("CUDA {}, cuBLASLt {}, cuDNN {}", cuda_version(facts.runtime_version),
+  return fmt::format("runtime {}, cuBLASLt {}, cuDNN {}", cuda_version(facts.runtime_version),
                      cublaslt_version(facts.cublaslt_version), cudnn_version(facts.cudnn_version));
 }
 

@@ -35,7 +35,7 @@ struct CudaFacts {
 /// and 9.10.1 refuse attention that works; reference/cuda.md 2.2), compute capability 8.0.
 std::string why_unusable(const CudaFacts& facts, int index, int64_t bytes);
 
-/// "CUDA 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0"
+/// "runtime 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0"
 std::string versions_text(const CudaFacts& facts);
 
 }  // namespace weft

@@ -38,6 +38,7 @@ struct TrainConfig {
   bool per_token_loss = false;  ///< --calculate-per-token-loss
   uint64_t seed = 1234;         ///< --seed
   int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
+  std::string device = "auto";  ///< --device, as choose_device takes it
 
   int64_t log_interval = 100;                         ///< --log-interval, iterations
   int64_t eval_interval = 1000;                       ///< --eval-interval, iterations
