@@ -6,17 +6,20 @@ set(CMAKE_CUDA_COMPILER ${WEFT_NVCC})
 # Machine code for A100, H100 and B200, and PTX that later devices compile.
 set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
 enable_language(CUDA)
+# CMake 3.25 does not know that nvcc has C++20.
+set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
 set(CMAKE_CUDA_STANDARD 20)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 find_package(CUDAToolkit 13 REQUIRED)
 find_library(WEFT_CUDNN_LIBRARY cudnn REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR})
 
 # No kernel may spill registers: ptxas says so and its warnings are errors.
-set(WEFT_PTXAS_FLAGS "SHELL:-Xptxas --warn-on-spills,--warning-as-error")
+set(WEFT_PTXAS_FLAGS -Xptxas --warn-on-spills,--warning-as-error)
+list(JOIN WEFT_PTXAS_FLAGS " " ptxas_flags)
 add_library(weft_cuda_flags INTERFACE)
 target_include_directories(weft_cuda_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(weft_cuda_flags INTERFACE
-  "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--extended-lambda;${WEFT_PTXAS_FLAGS};SHELL:-Werror all-warnings>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--extended-lambda;SHELL:${ptxas_flags};SHELL:-Werror all-warnings>"
   "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler -march=x86-64-v3,-Wall,-Wextra,-Wshadow>"
   "$<$<COMPILE_LANGUAGE:CXX>:-march=x86-64-v3;-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Werror>")
 target_link_libraries(weft_cuda_flags INTERFACE fmt::fmt CUDA::cudart_static CUDA::cublasLt

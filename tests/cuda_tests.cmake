@@ -22,3 +22,17 @@ set_target_properties(weft_driver_stub PROPERTIES PREFIX "" OUTPUT_NAME driver_s
   -Wl,-soname,libcuda.so.1)
 target_compile_definitions(weft_cuda_tests PRIVATE WEFT_DRIVER_STUB="$<TARGET_FILE:weft_driver_stub>")
 add_dependencies(weft_cuda_tests weft_driver_stub)
+
+# The flags of the build refuse a kernel that spills, and only because it does.
+foreach(registers 24 255)
+  add_test(NAME CudaBuild.SpillsWith${registers}Registers
+    COMMAND ${WEFT_NVCC} ${WEFT_PTXAS_FLAGS} -arch=sm_80 -maxrregcount=${registers} -cubin
+      ${CMAKE_CURRENT_SOURCE_DIR}/kernels/spills.cu -o ${CMAKE_CURRENT_BINARY_DIR}/spills_${registers}.cubin)
+  set_tests_properties(CudaBuild.SpillsWith${registers}Registers PROPERTIES LABELS cuda TIMEOUT 60)
+endforeach()
+set_tests_properties(CudaBuild.SpillsWith24Registers PROPERTIES PASS_REGULAR_EXPRESSION
+  "error *: .*[Ss]pill")
+set(kernel_files ${WEFT_CUDA_SOURCES})
+list(FILTER kernel_files INCLUDE REGEX "\\.cu$")
+list(LENGTH kernel_files count)
+target_compile_definitions(weft_cuda_tests PRIVATE WEFT_CUDA_KERNEL_FILES=${count})

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "weft/base/philox.hpp"
+#include "weft/kernels/adamw_step.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/tensor/tensor.hpp"
 
@@ -43,18 +44,6 @@ bool all_finite(const Context& context, ConstTensorView x);
 /// offset by `first_element`: a shard draws the numbers of its global elements.
 void fill_normal(const Context& context, philox::Key key, uint64_t first_element, float mean,
                  float deviation, TensorView x);
-
-/// Constants of one AdamW step (reference/megatron.md 6.3).
-struct AdamWStep {
-  float learning_rate = 0.0F;
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float epsilon = 1e-8F;
-  float weight_decay = 0.0F;
-  float bias_correction1 = 1.0F;  ///< 1 - beta1^t
-  float bias_correction2 = 1.0F;  ///< 1 - beta2^t
-  bool decoupled = true;          ///< AdamW; false adds weight_decay * p to the gradient
-};
 
 /// p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + wd * p) after updating m and v with g * grad_scale.
 void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
