@@ -6,7 +6,6 @@
 #include <charconv>
 #include <fstream>
 #include <thread>
-#include <utility>
 
 #include "apps/weft/option_sources.hpp"
 #include "weft/base/error.hpp"
@@ -22,9 +21,9 @@ namespace {
 using Words = std::vector<std::string>;
 
 /// The word after `flag`, or `otherwise`.
-std::string value_of(const Words& words, std::string_view flag, std::string otherwise) {
+std::string value_of(const Words& words, std::string_view flag, const std::string& otherwise) {
   const auto found = std::ranges::find(words, flag);
-  return found != words.end() && found + 1 != words.end() ? *(found + 1) : std::move(otherwise);
+  return found != words.end() && found + 1 != words.end() ? *(found + 1) : otherwise;
 }
 
 /// Takes `flag` out of the words; true when it was there.

@@ -47,7 +47,7 @@ std::string why_none(const CudaFacts& facts) {
 }  // namespace
 
 std::string why_unusable(const CudaFacts& facts, int index, int64_t bytes) {
-  const std::string none = why_none(facts);
+  std::string none = why_none(facts);
   if (!none.empty()) return none;
   if (index < 0 || index >= facts.num_gpus) {
     return fmt::format("there is no GPU {} (got {} GPU(s), numbered from 0)", index,
