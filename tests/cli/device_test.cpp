@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 const std::string kPretrain =
     " pretrain --num-layers 1 --hidden-size 16 --num-attention-heads 2 --seq-length 8 "
     "--max-position-embeddings 8 --micro-batch-size 1 --lr 1e-3 --train-iters 1 --eval-iters 0 "
-    "--mock-data --tokenizer-type NullTokenizer --vocab-size 2000 ";
+    "--mock-data --tokenizer-type NullTokenizer --vocab-size 50256 ";
 
 CommandResult weft(const std::string& words) { return run_command(WEFT_BINARY + words); }
 
