@@ -11,11 +11,13 @@
 #include "weft/kernels/adamw_kernel.hpp"
 #include "weft/kernels/column_kernels.hpp"
 #include "weft/kernels/cross_entropy.hpp"
+#include "weft/kernels/cross_entropy_kernels.hpp"
 #include "weft/kernels/dropout.hpp"
+#include "weft/kernels/dropout_kernel.hpp"
 #include "weft/kernels/elementwise.hpp"
 #include "weft/kernels/layer_norm.hpp"
+#include "weft/kernels/norm_kernels.hpp"
 #include "weft/kernels/rms_norm.hpp"
-#include "weft/kernels/row_kernels.hpp"
 
 namespace weft::kernels {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "weft/kernels/activation_math.hpp"
-#include "weft/kernels/row_kernels.hpp"
+#include "weft/kernels/row_kernel.hpp"
 
 // Activations of activation.hpp for GPU threads: of every element on its own, or of rows that hold
 // gates and then ups.

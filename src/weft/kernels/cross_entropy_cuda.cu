@@ -1,4 +1,4 @@
-// Cross entropy on CUDA: the row kernels of row_kernels.hpp for every element type.
+// Cross entropy on CUDA: the kernels of cross_entropy_kernels.hpp for every element type.
 #include "weft/kernels/cross_entropy_cuda.cuh"
 #include "weft/kernels/row_block.cuh"
 

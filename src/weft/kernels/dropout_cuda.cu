@@ -1,4 +1,4 @@
-// Dropout on CUDA: the row kernel of row_kernels.hpp for every element type.
+// Dropout on CUDA: the kernel of dropout_kernel.hpp for every element type.
 #include "weft/kernels/dropout_cuda.cuh"
 #include "weft/kernels/row_block.cuh"
 

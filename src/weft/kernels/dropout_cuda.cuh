@@ -2,7 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "weft/kernels/row_kernels.hpp"
+#include "weft/kernels/dropout_kernel.hpp"
 
 namespace weft::kernels::cuda {
 

@@ -1,4 +1,4 @@
-// Norms on CUDA: the row kernels of row_kernels.hpp for every element type.
+// Norms on CUDA: the row kernels of norm_kernels.hpp for every element type.
 #include "weft/kernels/norm_cuda.cuh"
 #include "weft/kernels/row_block.cuh"
 

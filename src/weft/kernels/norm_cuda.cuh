@@ -2,7 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "weft/kernels/row_kernels.hpp"
+#include "weft/kernels/norm_kernels.hpp"
 
 namespace weft::kernels::cuda {
 

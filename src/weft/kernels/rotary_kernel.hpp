@@ -2,7 +2,7 @@
 
 #include "weft/kernels/head_layout.hpp"
 #include "weft/kernels/rotary_math.hpp"
-#include "weft/kernels/row_kernels.hpp"
+#include "weft/kernels/row_kernel.hpp"
 
 namespace weft::kernels::inline WEFT_ISA {
 
