@@ -17,11 +17,12 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(libmd REQUIRED IMPORTED_TARGET libmd)
 
-# weft_library(NAME DEPS ...): every source in src/weft/NAME as the static library weft_NAME. The kernels'
-# *_cpu.cpp are compiled once per instruction set (src/weft/kernels/isa.hpp).
+# weft_library(NAME DEPS ...): every source in src/weft/NAME as the static library weft_NAME, without
+# those of the CUDA backend (*_cuda.cpp, cmake/cuda.cmake). The kernels' *_cpu.cpp are compiled once per instruction set (src/weft/kernels/isa.hpp).
 function(weft_library name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/weft/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_cuda\\.cpp$")
   if(NOT sources)
     add_library(weft_${name} INTERFACE)
     target_link_libraries(weft_${name} INTERFACE weft_flags ${ARG_DEPS})
@@ -42,11 +43,12 @@ function(weft_library name)
   target_link_libraries(weft_${name} PUBLIC weft_flags ${ARG_DEPS})
 endfunction()
 
-# weft_tests(NAME DEPS ...): every tests/NAME/*_test.cpp as one binary. Suites whose name contains
+# weft_tests(NAME DEPS ...): every tests/NAME/*_test.cpp but *_cuda_test.cpp as one binary. Suites whose name contains
 # Slow carry the ctest label "slow", the others "fast".
 function(weft_tests name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_cuda_test\\.cpp$")
   if(NOT sources)
     return()
   endif()

@@ -9,6 +9,7 @@
 
 #include "apps/weft/commands.hpp"
 #include "weft/base/error.hpp"
+#include "weft/device/device_choice.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/train/text_generator.hpp"
 
@@ -22,6 +23,7 @@ struct GenerateOptions {
   std::string vocab_file;
   std::string merge_file;
   int64_t max_tokens = 100;
+  std::string device = "auto";
   model::SamplingConfig sampling;
 };
 
@@ -33,6 +35,7 @@ int run(const GenerateOptions& options, bool json) {
   check(errors.empty(), ErrorKind::usage, "{}", errors);
   check(options.max_tokens > 0, ErrorKind::usage, "--max-tokens must be positive (got {})",
         options.max_tokens);
+  choose_device(options.device, 0);
   kernels::set_num_threads(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
   const train::TextGenerator generator(options.load, options.vocab_file, options.merge_file);
 
@@ -80,6 +83,10 @@ void add_generate(CLI::App& app, Program& program) {
                    "Choose among the most likely tokens that together have this probability")
       ->capture_default_str();
   command->add_option("--seed", options->sampling.seed, "Seed of the draws")->capture_default_str();
+  command
+      ->add_option("--device", options->device,
+                   "auto, cpu, cuda or cuda:N; auto is the CPU, and cuda is not complete")
+      ->capture_default_str();
   command->add_option("--vocab-file", options->vocab_file, "Instead of the saved path");
   command->add_option("--merge-file", options->merge_file, "Instead of the saved path");
   command->add_flag("--json", program.json,

@@ -84,7 +84,7 @@ TEST(HelpCommand, VersionNamesBuildAndLibraries) {
   ASSERT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, StartsWith("weft "));
   for (const char* line : {"\ngit: ", "\ncompiler: g++ ", "\nbackends: CPU with oneDNN ",
-                           "\ninstruction set: x86-64-v", "\nUnicode: "}) {
+                           "\nCUDA: ", "\ninstruction set: x86-64-v", "\nUnicode: "}) {
     EXPECT_THAT(result.out, HasSubstr(line));
   }
 }

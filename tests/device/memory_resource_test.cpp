@@ -21,8 +21,13 @@ class CountingMemory final : public MemoryResource {
     returned += bytes;
     host_memory().deallocate(pointer, bytes);
   }
-  Device device() const override { return {}; }
+  void clear(void* pointer, size_t bytes) override {
+    cleared += bytes;
+    host_memory().clear(pointer, bytes);
+  }
+  Device device() const override { return {DeviceType::cuda, 3}; }
 
+  size_t cleared = 0;
   size_t taken = 0;
   size_t returned = 0;
 };
@@ -62,6 +67,21 @@ TEST(Buffer, ReturnsItsMemoryOnceAfterMoves) {
   EXPECT_EQ(memory.returned, 150u);
 }
 
+TEST(PlannedMemory, IsOneBlockOfItsSource) {
+  CountingMemory memory;
+  {
+    PlannedMemory planned(256, memory);
+    EXPECT_EQ(memory.taken, 256u);
+    const Buffer first(100, planned);
+    const Buffer second(64, planned);
+    EXPECT_EQ(first.device(), memory.device());
+    EXPECT_EQ(second.data() - first.data(), 128);
+    EXPECT_EQ(memory.cleared, 164u);
+    EXPECT_EQ(memory.taken, 256u);
+  }
+  EXPECT_EQ(memory.returned, 256u);
+}
+
 TEST(HostMemory, SaysHowMuchItCouldNotGive) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "the sanitizer ends the process when an allocation is absurd";
@@ -87,6 +107,7 @@ TEST(AlignedSize, RoundsUpToCacheLines) {
 
 TEST(Device, NamesItself) {
   EXPECT_EQ(to_string(Device{}), "cpu");
+  EXPECT_EQ(to_string(Device{DeviceType::cuda, 1}), "cuda:1");
   EXPECT_EQ(Stream().device(), Device{});
 }
 

@@ -1,5 +1,6 @@
 // Compiled, never run: the functor headers of the kernels are also device code.
 #include "weft/kernels/activation_math.hpp"
+#include "weft/kernels/adamw_step.hpp"
 #include "weft/kernels/attention_math.hpp"
 #include "weft/kernels/cross_entropy_math.hpp"
 #include "weft/kernels/dropout_math.hpp"
@@ -9,23 +10,8 @@
 #include "weft/kernels/rotary_math.hpp"
 
 namespace weft::kernels {
-namespace {
 
-/// The fields of AdamWStep that the functor reads.
-struct Step {
-  float learning_rate;
-  float beta1;
-  float beta2;
-  float epsilon;
-  float weight_decay;
-  float bias_correction1;
-  float bias_correction2;
-  bool decoupled;
-};
-
-}  // namespace
-
-__global__ void every_functor(const float* x, float* y, philox::Key key, Step step) {
+__global__ void every_functor(const float* x, float* y, philox::Key key, AdamWStep step) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   const LayerNormRow row{x[0], reciprocal_deviation(x[1], 1e-5F)};
   const CrossEntropyRow entropy{x[2], x[3]};

@@ -318,6 +318,7 @@ std::vector<OptionEffect> loop_effects() {
        [](Config c) { return text(c.schedule_source == ScheduleSource::flags); }, "true"},
       {"Checkpoints", "use_checkpoint_opt_param_scheduler", "--use-checkpoint-opt_param-scheduler",
        [](Config c) { return text(c.schedule_source == ScheduleSource::checkpoint); }, "true"},
+      {"Device", "device", "--device cuda:1", [](Config c) { return c.device; }, "cuda:1"},
       {"Threads", "threads_per_rank", "--threads-per-rank 2",
        [](Config c) { return text(c.threads_per_rank); }, "2"},
   };

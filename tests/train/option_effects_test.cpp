@@ -56,6 +56,7 @@ void check_effects(const std::string& test) {
   EXPECT_GT(checked, 0U) << test;
 }
 
+TEST(OptionEffects, Device) { check_effects("Device"); }
 TEST(OptionEffects, ModelSizes) { check_effects("ModelSizes"); }
 TEST(OptionEffects, ModelVariants) { check_effects("ModelVariants"); }
 TEST(OptionEffects, QueryGroups) { check_effects("QueryGroups"); }

@@ -14,6 +14,8 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 }
 
+void MemoryResource::clear(void* pointer, size_t bytes) { std::memset(pointer, 0, bytes); }
+
 void* HostMemory::allocate(size_t bytes) {
   const size_t alignment = bytes >= kHugePage ? kHugePage : kAlignment;
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
@@ -33,10 +35,10 @@ MemoryResource& host_memory() {
   return memory;
 }
 
-PlannedMemory::PlannedMemory(size_t bytes)
-    : data_(static_cast<std::byte*>(host_memory().allocate(bytes))), size_(bytes) {}
+PlannedMemory::PlannedMemory(size_t bytes, MemoryResource& source)
+    : source_(&source), data_(static_cast<std::byte*>(source.allocate(bytes))), size_(bytes) {}
 
-PlannedMemory::~PlannedMemory() { host_memory().deallocate(data_, size_); }
+PlannedMemory::~PlannedMemory() { source_->deallocate(data_, size_); }
 
 void* PlannedMemory::allocate(size_t bytes) {
   const size_t end = used_ + aligned_size(bytes);
@@ -52,7 +54,7 @@ void PlannedMemory::deallocate(void* /*pointer*/, size_t /*bytes*/) noexcept {}
 Buffer::Buffer(size_t bytes, MemoryResource& resource) : resource_(&resource), size_(bytes) {
   if (bytes == 0) return;
   data_ = static_cast<std::byte*>(resource.allocate(bytes));
-  std::memset(data_, 0, bytes);
+  resource.clear(data_, bytes);
 }
 
 Buffer::~Buffer() {

@@ -25,6 +25,8 @@ class MemoryResource {
   virtual void* allocate(size_t bytes) = 0;
   /// Returns what `allocate(bytes)` gave.
   virtual void deallocate(void* pointer, size_t bytes) noexcept = 0;
+  /// Sets `bytes` of this memory to zero.
+  virtual void clear(void* pointer, size_t bytes);
   virtual Device device() const = 0;
 };
 
@@ -40,11 +42,12 @@ class HostMemory final : public MemoryResource {
 /// The process's host memory.
 MemoryResource& host_memory();
 
-/// One block of host memory, taken at once and handed out piece by piece: the memory that a run has
+/// One block of memory, taken at once and handed out piece by piece: the memory that a run has
 /// planned. Nothing that it handed out outlives it; what is given back is not handed out again.
 class PlannedMemory final : public MemoryResource {
  public:
-  explicit PlannedMemory(size_t bytes);
+  /// Takes the block from `source`, which outlives it.
+  explicit PlannedMemory(size_t bytes, MemoryResource& source = host_memory());
   ~PlannedMemory() override;
   PlannedMemory(const PlannedMemory&) = delete;
   PlannedMemory& operator=(const PlannedMemory&) = delete;
@@ -52,12 +55,14 @@ class PlannedMemory final : public MemoryResource {
   /// Throws Error{internal} when the plan does not hold `bytes` more.
   void* allocate(size_t bytes) override;
   void deallocate(void* pointer, size_t bytes) noexcept override;
-  Device device() const override { return {}; }
+  void clear(void* pointer, size_t bytes) override { source_->clear(pointer, bytes); }
+  Device device() const override { return source_->device(); }
   size_t size_bytes() const { return size_; }
   /// Bytes handed out, each piece rounded up to kAlignment.
   size_t used_bytes() const { return used_; }
 
  private:
+  MemoryResource* source_;
   std::byte* data_;
   size_t size_;
   size_t used_ = 0;

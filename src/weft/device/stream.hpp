@@ -8,7 +8,7 @@
 
 namespace weft {
 
-enum class DeviceType : uint8_t { cpu };
+enum class DeviceType : uint8_t { cpu, cuda };
 
 /// Where memory lives and kernels run.
 struct Device {
@@ -18,7 +18,7 @@ struct Device {
   friend bool operator==(const Device&, const Device&) = default;
 };
 
-/// "cpu"
+/// "cpu", "cuda:0"
 std::string to_string(Device device);
 
 class KernelClock;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "weft/base/philox.hpp"
+#include "weft/kernels/adamw_step.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/tensor/tensor.hpp"
 
@@ -48,18 +49,6 @@ void fill_normal(const Context& context, philox::Key key, uint64_t first_element
 /// stream `key`, offset by `first_element` as in fill_normal.
 void fill_uniform(const Context& context, philox::Key key, uint64_t first_element, float centre,
                   float bound, TensorView x);
-
-/// Constants of one AdamW step (reference/megatron.md 6.3).
-struct AdamWStep {
-  float learning_rate = 0.0F;
-  float beta1 = 0.9F;
-  float beta2 = 0.999F;
-  float epsilon = 1e-8F;
-  float weight_decay = 0.0F;
-  float bias_correction1 = 1.0F;  ///< 1 - beta1^t
-  float bias_correction2 = 1.0F;  ///< 1 - beta2^t
-  bool decoupled = true;          ///< AdamW; false adds weight_decay * p to the gradient
-};
 
 /// p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + wd * p) after updating m and v with g * grad_scale.
 void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,

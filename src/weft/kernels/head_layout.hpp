@@ -11,10 +11,10 @@ struct HeadLayout {
   int64_t groups = 0;    ///< G, divides N
   int64_t head_dim = 0;  ///< D
 
-  int64_t heads_per_group() const { return heads / groups; }
-  int64_t group_width() const { return (heads_per_group() + 2) * head_dim; }
+  constexpr int64_t heads_per_group() const { return heads / groups; }
+  constexpr int64_t group_width() const { return (heads_per_group() + 2) * head_dim; }
   /// Q, features of a row: (N + 2 G) D.
-  int64_t qkv_width() const { return groups * group_width(); }
+  constexpr int64_t qkv_width() const { return groups * group_width(); }
 };
 
 }  // namespace weft::kernels

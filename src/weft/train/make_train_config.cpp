@@ -207,6 +207,7 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.seed = static_cast<uint64_t>(values.integer("seed"));
   config.draw_weights = values.flag("perform_initialization");
   config.threads_per_rank = static_cast<int>(values.maybe_integer("threads_per_rank").value_or(0));
+  config.device = values.text("device");
   config.per_token_loss = values.flag("calculate_per_token_loss");
   config.skip_train = values.flag("skip_train");
   config.check_for_nan = values.flag("check_for_nan_in_loss_and_grad");

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "weft/device/device_choice.hpp"
 #include "weft/train/batch_rules.hpp"
 #include "weft/train/learning_rate_rules.hpp"
 #include "weft/train/model_rules.hpp"
@@ -356,6 +357,10 @@ void Rules::intervals() {
   integer_between("eval_iters", 0, kLargest);
   integer_between("exit_duration_in_mins", 0);
   integer_between("threads_per_rank", 1, 4096);
+  require(parse_device(values_.text("device")).has_value(),
+          fmt::format("the device is not known (got {}, expected auto, cpu, cuda or cuda:N)",
+                      values_.text("device")),
+          "--device auto");
   integer_between("ckpt_step", 0);
   require(!values_.flag("override_opt_param_scheduler") ||
               !values_.flag("use_checkpoint_opt_param_scheduler"),

@@ -13,6 +13,7 @@
 #include "weft/comm/thread_world.hpp"
 #include "weft/data/build_datasets.hpp"
 #include "weft/data/data_files.hpp"
+#include "weft/device/device_choice.hpp"
 #include "weft/device/process_memory.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
@@ -81,7 +82,8 @@ class Pretraining {
     if (config_.threads_per_rank > 0) kernels::set_num_threads(config_.threads_per_rank);
     const MemoryPlan plan = plan_memory(config_);
     logger_.result(memory_plan_line(plan));
-    check_fits(plan, machine_memory());
+    const Device device = choose_device(config_.device, plan.total());
+    if (device.type == DeviceType::cpu) check_fits(plan, machine_memory());
   }
 
   void dry_run() {

@@ -39,6 +39,7 @@ struct TrainConfig {
   uint64_t seed = 1234;         ///< --seed
   bool draw_weights = true;     ///< off with --no-initialization: a checkpoint must have them
   int threads_per_rank = 0;     ///< --threads-per-rank; 0: all cores
+  std::string device = "auto";  ///< --device, as choose_device takes it
 
   int64_t log_interval = 100;                         ///< --log-interval, iterations
   int64_t eval_interval = 1000;                       ///< --eval-interval, iterations

@@ -1,0 +1,54 @@
+#include "weft/device/device_choice.hpp"
+
+#include <charconv>
+#include <string>
+
+#include "weft/base/error.hpp"
+
+namespace weft {
+
+namespace {
+
+std::optional<int> parse_index(std::string_view digits) {
+  int index = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [rest, error] = std::from_chars(digits.data(), end, index);
+  if (digits.empty() || error != std::errc() || rest != end || index < 0) return std::nullopt;
+  return index;
+}
+
+}  // namespace
+
+std::optional<Device> parse_device(std::string_view text) {
+  if (text == "auto" || text == "cpu") return Device{};
+  constexpr std::string_view kCuda = "cuda";
+  if (!text.starts_with(kCuda)) return std::nullopt;
+  text.remove_prefix(kCuda.size());
+  if (text.empty()) return Device{DeviceType::cuda, 0};
+  if (text.front() != ':') return std::nullopt;
+  const std::optional<int> index = parse_index(text.substr(1));
+  if (!index) return std::nullopt;
+  return Device{DeviceType::cuda, *index};
+}
+
+Device choose_device(std::string_view text, int64_t bytes, const std::filesystem::path& backend) {
+  const std::optional<Device> device = parse_device(text);
+  if (!device) {
+    fail_with_hint(ErrorKind::usage, "--device auto",
+                   "the device is not known (got {}, expected auto, cpu, cuda or cuda:N)", text);
+  }
+  if (device->type == DeviceType::cpu) return *device;
+  const CudaOpening opening = open_cuda_backend(backend);
+  const CudaFacts facts = opening.backend == nullptr ? CudaFacts{} : opening.backend->facts();
+  const std::string problem =
+      opening.backend == nullptr ? opening.problem : why_unusable(facts, device->index, bytes);
+  if (!problem.empty()) {
+    fail_with_hint(ErrorKind::device, "--device cpu", "no usable GPU: {}", problem);
+  }
+  const GpuFacts& gpu = facts.gpus[static_cast<size_t>(device->index)];
+  fail_with_hint(ErrorKind::device, "--device cpu",
+                 "weft does not run models on CUDA yet; {} ({}) could be used otherwise",
+                 to_string(*device), gpu.name.data());
+}
+
+}  // namespace weft

@@ -1,0 +1,195 @@
+// A ColumnProduct in the words of cuBLASLt (reference/cuda.md 2.1).
+#include "weft/kernels/cublaslt_product.hpp"
+
+#include <cublasLt.h>
+
+#include "weft/base/error.hpp"
+
+namespace weft::kernels {
+
+namespace {
+
+void check_lt(cublasStatus_t status, const char* what) {
+  check(status == CUBLAS_STATUS_SUCCESS, ErrorKind::device, "cuBLASLt cannot {}: {}", what,
+        cublasLtGetStatusString(status));
+}
+
+cudaDataType data_type(DType dtype) {
+  switch (dtype) {
+    case DType::bf16:
+      return CUDA_R_16BF;
+    case DType::f16:
+      return CUDA_R_16F;
+    default:
+      return CUDA_R_32F;
+  }
+}
+
+DType dtype_of_lt(int32_t type) {
+  if (type == CUDA_R_16BF) return DType::bf16;
+  return type == CUDA_R_16F ? DType::f16 : DType::f32;
+}
+
+cublasLtEpilogue_t lt_epilogue(Epilogue epilogue) {
+  switch (epilogue) {
+    case Epilogue::none:
+      return CUBLASLT_EPILOGUE_DEFAULT;
+    case Epilogue::bias:
+      return CUBLASLT_EPILOGUE_BIAS;
+    case Epilogue::gelu_aux:
+      return CUBLASLT_EPILOGUE_GELU_AUX;
+    case Epilogue::gelu_aux_bias:
+      return CUBLASLT_EPILOGUE_GELU_AUX_BIAS;
+    case Epilogue::dgelu:
+      return CUBLASLT_EPILOGUE_DGELU;
+    case Epilogue::dgelu_bias_sum:
+      return CUBLASLT_EPILOGUE_DGELU_BGRAD;
+    case Epilogue::left_bias_sum:
+      return CUBLASLT_EPILOGUE_BGRADB;
+  }
+  return CUBLASLT_EPILOGUE_DEFAULT;
+}
+
+Epilogue epilogue_of_lt(uint32_t value) {
+  for (const Epilogue epilogue :
+       {Epilogue::bias, Epilogue::gelu_aux, Epilogue::gelu_aux_bias, Epilogue::dgelu,
+        Epilogue::dgelu_bias_sum, Epilogue::left_bias_sum}) {
+    if (lt_epilogue(epilogue) == static_cast<cublasLtEpilogue_t>(value)) return epilogue;
+  }
+  return Epilogue::none;
+}
+
+/// Owner of a matrix layout. Move-only.
+class Layout {
+ public:
+  explicit Layout(const ColumnMatrix& matrix) {
+    check_lt(cublasLtMatrixLayoutCreate(&layout_, data_type(matrix.dtype),
+                                        static_cast<uint64_t>(matrix.rows),
+                                        static_cast<uint64_t>(matrix.columns), matrix.stride),
+             "take a matrix");
+  }
+  ~Layout() { cublasLtMatrixLayoutDestroy(layout_); }
+  Layout(const Layout&) = delete;
+  Layout& operator=(const Layout&) = delete;
+
+  ColumnMatrix description() const {
+    return {.rows = static_cast<int64_t>(get<uint64_t>(CUBLASLT_MATRIX_LAYOUT_ROWS)),
+            .columns = static_cast<int64_t>(get<uint64_t>(CUBLASLT_MATRIX_LAYOUT_COLS)),
+            .stride = get<int64_t>(CUBLASLT_MATRIX_LAYOUT_LD),
+            .dtype = dtype_of_lt(static_cast<int32_t>(get<uint32_t>(CUBLASLT_MATRIX_LAYOUT_TYPE)))};
+  }
+
+ private:
+  template <typename T>
+  T get(cublasLtMatrixLayoutAttribute_t name) const {
+    T value{};
+    size_t written = 0;
+    check_lt(cublasLtMatrixLayoutGetAttribute(layout_, name, &value, sizeof(T), &written),
+             "describe a matrix");
+    return value;
+  }
+
+  cublasLtMatrixLayout_t layout_ = nullptr;
+};
+
+/// Owner of a product's description.
+class Description {
+ public:
+  Description() {
+    // Sums in f32; f32 products are not rounded to TF32.
+    check_lt(cublasLtMatmulDescCreate(&description_, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+             "describe a product");
+  }
+  ~Description() { cublasLtMatmulDescDestroy(description_); }
+  Description(const Description&) = delete;
+  Description& operator=(const Description&) = delete;
+
+  template <typename T>
+  void set(cublasLtMatmulDescAttributes_t name, const T& value) {
+    check_lt(cublasLtMatmulDescSetAttribute(description_, name, &value, sizeof(T)),
+             "take a product's attribute");
+  }
+  template <typename T>
+  T get(cublasLtMatmulDescAttributes_t name) const {
+    T value{};
+    size_t written = 0;
+    check_lt(cublasLtMatmulDescGetAttribute(description_, name, &value, sizeof(T), &written),
+             "give a product's attribute");
+    return value;
+  }
+
+ private:
+  cublasLtMatmulDesc_t description_ = nullptr;
+};
+
+int32_t operation(bool transpose) {
+  return static_cast<int32_t>(transpose ? CUBLAS_OP_T : CUBLAS_OP_N);
+}
+
+}  // namespace
+
+struct CublasLtProduct::Objects {
+  explicit Objects(const ColumnProduct& product)
+      : first(product.first), second(product.second), result(product.result) {
+    description.set(CUBLASLT_MATMUL_DESC_TRANSA, operation(product.transpose_first));
+    description.set(CUBLASLT_MATMUL_DESC_TRANSB, operation(product.transpose_second));
+    description.set(CUBLASLT_MATMUL_DESC_EPILOGUE, lt_epilogue(product.epilogue));
+    if (product.bias.size > 0) {
+      description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE,
+                      static_cast<int32_t>(data_type(product.bias.dtype)));
+    }
+    if (product.aux.rows > 0) {
+      description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, product.aux.stride);
+      description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE,
+                      static_cast<int32_t>(data_type(product.aux.dtype)));
+    }
+  }
+
+  Description description;
+  Layout first;
+  Layout second;
+  Layout result;  ///< of what beta multiplies too
+  EpilogueVector bias;
+};
+
+CublasLtProduct::CublasLtProduct(const ColumnProduct& product)
+    : objects_(std::make_unique<Objects>(product)), beta_(product.beta) {
+  objects_->bias = product.bias;
+}
+
+CublasLtProduct::~CublasLtProduct() = default;
+CublasLtProduct::CublasLtProduct(CublasLtProduct&&) noexcept = default;
+CublasLtProduct& CublasLtProduct::operator=(CublasLtProduct&&) noexcept = default;
+
+void CublasLtProduct::set_pointers(const void* bias, const void* aux) {
+  objects_->description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+  objects_->description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
+}
+
+ColumnProduct CublasLtProduct::description() const {
+  const Description& lt = objects_->description;
+  ColumnProduct product;
+  product.first = objects_->first.description();
+  product.second = objects_->second.description();
+  product.result = objects_->result.description();
+  product.transpose_first = lt.get<int32_t>(CUBLASLT_MATMUL_DESC_TRANSA) == operation(true);
+  product.transpose_second = lt.get<int32_t>(CUBLASLT_MATMUL_DESC_TRANSB) == operation(true);
+  product.m = product.result.rows;
+  product.n = product.result.columns;
+  product.k = product.transpose_first ? product.first.rows : product.first.columns;
+  product.beta = beta_;
+  product.epilogue = epilogue_of_lt(lt.get<uint32_t>(CUBLASLT_MATMUL_DESC_EPILOGUE));
+  product.bias = objects_->bias;
+  if (product.bias.size > 0) {
+    product.bias.dtype = dtype_of_lt(lt.get<int32_t>(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE));
+  }
+  const auto aux_stride = lt.get<int64_t>(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD);
+  if (aux_stride > 0) {
+    product.aux = product.result;
+    product.aux.stride = aux_stride;
+    product.aux.dtype = dtype_of_lt(lt.get<int32_t>(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE));
+  }
+  return product;
+}
+
+}  // namespace weft::kernels

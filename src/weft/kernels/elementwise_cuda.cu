@@ -1,0 +1,37 @@
+// Elementwise work on CUDA: the kernels of element_kernels.hpp for every element type.
+#include "weft/kernels/element_launch.cuh"
+#include "weft/kernels/elementwise_cuda.cuh"
+#include "weft/kernels/row_block.cuh"
+
+namespace weft::kernels::cuda {
+
+template <typename From, typename To>
+cudaError_t run(cudaStream_t stream, const ConvertKernel<From, To>& kernel, int64_t size) {
+  constexpr int kPack = kPackOf < From >> kPackOf<To> ? kPackOf<From> : kPackOf<To>;
+  return launch_elements<kPack>(stream, kernel, size, packs_fit<To>(0, kernel.x, kernel.y));
+}
+
+template <typename T>
+cudaError_t run(cudaStream_t stream, const AddKernel<T>& kernel, int64_t size) {
+  constexpr int kPack = kPackOf<T>;
+  return launch_elements<kPack>(stream, kernel, size, packs_fit<T>(0, kernel.x, kernel.y));
+}
+
+template <typename T>
+cudaError_t run(cudaStream_t stream, const ScaleKernel<T>& kernel, int64_t size) {
+  constexpr int kPack = kPackOf<T>;
+  return launch_elements<kPack>(stream, kernel, size, packs_fit<T>(0, kernel.y));
+}
+
+#define WEFT_ELEMENTWISE(T)                                                           \
+  template cudaError_t run(cudaStream_t, const ConvertKernel<float, T>&, int64_t);    \
+  template cudaError_t run(cudaStream_t, const ConvertKernel<BFloat16, T>&, int64_t); \
+  template cudaError_t run(cudaStream_t, const ConvertKernel<Float16, T>&, int64_t);  \
+  template cudaError_t run(cudaStream_t, const AddKernel<T>&, int64_t);               \
+  template cudaError_t run(cudaStream_t, const ScaleKernel<T>&, int64_t);
+WEFT_ELEMENTWISE(float)
+WEFT_ELEMENTWISE(BFloat16)
+WEFT_ELEMENTWISE(Float16)
+#undef WEFT_ELEMENTWISE
+
+}  // namespace weft::kernels::cuda

@@ -1,0 +1,161 @@
+#pragma once
+
+#include "weft/kernels/layer_norm_math.hpp"
+#include "weft/kernels/norm_constants.hpp"
+#include "weft/kernels/rms_norm_math.hpp"
+#include "weft/kernels/row_kernel.hpp"
+
+// Norms of layer_norm.hpp and rms_norm.hpp for GPU threads; the sums over rows are in
+// column_kernels.hpp.
+
+namespace weft::kernels::inline WEFT_ISA {
+
+/// layer_norm_forward (layer_norm.hpp).
+template <typename T>
+struct LayerNormForwardRow {
+  const T* x_TH;
+  const T* gamma_H;
+  const T* beta_H;
+  T* y_TH;
+  float* mean_T;
+  float* rstd_T;
+  int64_t hidden;
+  NormConstants constants;
+
+  WEFT_ANY_BLOCK
+  template <typename Block>
+  WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
+    const T* x = x_TH + row * hidden;
+    const auto size = static_cast<float>(hidden);
+    const float mean = block.row_sum(
+                           hidden, [](float v) { return v; }, x) /
+                       size;
+    const float variance = block.row_sum(
+                               hidden, [=](float v) { return (v - mean) * (v - mean); }, x) /
+                           size;
+    const LayerNormRow stats{mean, reciprocal_deviation(variance, constants.epsilon)};
+    const float offset = constants.gamma_offset;
+    block.map_row(
+        hidden, y_TH + row * hidden,
+        [=](float v, float g, float b) { return stats.output(v, g + offset, b); }, x, gamma_H,
+        beta_H);
+    block.once([&] {
+      mean_T[row] = stats.mean;
+      rstd_T[row] = stats.rstd;
+    });
+  }
+};
+
+/// layer_norm_backward_input.
+template <typename T>
+struct LayerNormInputGradientRow {
+  const T* dy_TH;
+  const T* x_TH;
+  const T* gamma_H;
+  const float* mean_T;
+  const float* rstd_T;
+  T* dx_TH;
+  int64_t hidden;
+  float gamma_offset;
+  bool accumulate;
+
+  WEFT_ANY_BLOCK
+  template <typename Block>
+  WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
+    const T* dy = dy_TH + row * hidden;
+    const T* x = x_TH + row * hidden;
+    T* dx = dx_TH + row * hidden;
+    const LayerNormRow stats{mean_T[row], rstd_T[row]};
+    const auto size = static_cast<float>(hidden);
+    const float offset = gamma_offset;
+    const float mean_g =
+        block.row_sum(
+            hidden, [=](float d, float g) { return d * (g + offset); }, dy, gamma_H) /
+        size;
+    const float mean_g_xhat =
+        block.row_sum(
+            hidden,
+            [=](float d, float g, float v) { return d * (g + offset) * stats.normalized(v); }, dy,
+            gamma_H, x) /
+        size;
+    const auto gradient = [=](float d, float g, float v) {
+      return stats.input_gradient(v, d * (g + offset), mean_g, mean_g_xhat);
+    };
+    if (accumulate) {
+      block.map_row(
+          hidden, dx,
+          [=](float before, float d, float g, float v) { return before + gradient(d, g, v); },
+          static_cast<const T*>(dx), dy, gamma_H, x);
+    } else {
+      block.map_row(hidden, dx, gradient, dy, gamma_H, x);
+    }
+  }
+};
+
+/// rms_norm_forward (rms_norm.hpp).
+template <typename T>
+struct RmsNormForwardRow {
+  const T* x_TH;
+  const T* gamma_H;
+  T* y_TH;
+  float* rstd_T;
+  int64_t hidden;
+  NormConstants constants;
+
+  WEFT_ANY_BLOCK
+  template <typename Block>
+  WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
+    const T* x = x_TH + row * hidden;
+    const float mean_square = block.row_sum(
+                                  hidden, [](float v) { return v * v; }, x) /
+                              static_cast<float>(hidden);
+    const RmsNormRow stats{reciprocal_deviation(mean_square, constants.epsilon)};
+    const float offset = constants.gamma_offset;
+    block.map_row(
+        hidden, y_TH + row * hidden, [=](float v, float g) { return stats.output(v, g + offset); },
+        x, gamma_H);
+    block.once([&] { rstd_T[row] = stats.rstd; });
+  }
+};
+
+/// rms_norm_backward_input.
+template <typename T>
+struct RmsNormInputGradientRow {
+  const T* dy_TH;
+  const T* x_TH;
+  const T* gamma_H;
+  const float* rstd_T;
+  T* dx_TH;
+  int64_t hidden;
+  float gamma_offset;
+  bool accumulate;
+
+  WEFT_ANY_BLOCK
+  template <typename Block>
+  WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
+    const T* dy = dy_TH + row * hidden;
+    const T* x = x_TH + row * hidden;
+    T* dx = dx_TH + row * hidden;
+    const RmsNormRow stats{rstd_T[row]};
+    const float offset = gamma_offset;
+    const float mean_g_xhat =
+        block.row_sum(
+            hidden,
+            [=](float d, float g, float v) { return d * (g + offset) * stats.normalized(v); }, dy,
+            gamma_H, x) /
+        static_cast<float>(hidden);
+    const auto gradient = [=](float d, float g, float v) {
+      return stats.input_gradient(v, d * (g + offset), mean_g_xhat);
+    };
+    if (accumulate) {
+      block.map_row(
+          hidden, dx,
+          [=](float before, float d, float g, float v) { return before + gradient(d, g, v); },
+          static_cast<const T*>(dx), dy, gamma_H, x);
+    } else {
+      block.map_row(hidden, dx, gradient, dy, gamma_H, x);
+    }
+  }
+};
+
+}  // namespace weft::kernels::inline WEFT_ISA

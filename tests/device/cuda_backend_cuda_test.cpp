@@ -1,0 +1,38 @@
+// The backend that this build made, opened as the program opens it.
+#include "weft/device/cuda_backend.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "weft/base/error.hpp"
+#include "weft/device/device_choice.hpp"
+
+namespace weft {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(CudaBackend, OpensAndKnowsItsLibraries) {
+  const CudaOpening opening = open_cuda_backend(WEFT_CUDA_BACKEND);
+  ASSERT_NE(opening.backend, nullptr) << opening.problem;
+  const CudaFacts facts = opening.backend->facts();
+  EXPECT_EQ(facts.runtime_version / 1000, 13);
+  EXPECT_GE(facts.cublaslt_version, 130000);
+  EXPECT_GE(facts.cudnn_version, 91002);
+  RecordProperty("why_unusable", why_unusable(facts, 0, 0));
+}
+
+TEST(CudaBackend, AGpuIsRefusedWithItsReason) {
+  const CudaFacts facts = open_cuda_backend(WEFT_CUDA_BACKEND).backend->facts();
+  const std::string reason = why_unusable(facts, 0, 0);
+  try {
+    choose_device("cuda", 0, WEFT_CUDA_BACKEND);
+    FAIL() << "CUDA was chosen";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::device);
+    EXPECT_THAT(error.what(), HasSubstr(reason.empty() ? "does not run models on CUDA" : reason));
+  }
+}
+
+}  // namespace
+}  // namespace weft

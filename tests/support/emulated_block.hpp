@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "weft/kernels/packs.hpp"
+
+// A block of GPU threads played on the host: every thread in turn runs the text that the GPU runs,
+// and the threads' values are folded in the same order (row_block.cuh).
+
+namespace weft::testing {
+
+template <int N, int kThreads = 256>
+struct EmulatedBlock {
+  static constexpr int kPack = N;
+
+  template <typename Body>
+  void each_pack(int64_t size, const Body& body) const {
+    for (int thread = 0; thread < kThreads; ++thread) {
+      kernels::thread_packs<N>(thread, kThreads, size, body);
+    }
+  }
+  template <typename T, typename Function, typename... Inputs>
+  void map_row(int64_t size, T* y, const Function& function, const Inputs&... inputs) const {
+    for (int thread = 0; thread < kThreads; ++thread) {
+      kernels::thread_map<N>(thread, kThreads, size, y, function, inputs...);
+    }
+  }
+  template <typename Function, typename... Inputs>
+  float row_sum(int64_t size, const Function& function, const Inputs&... inputs) const {
+    return fold(
+        [&](int thread) {
+          return kernels::thread_sum<N>(thread, kThreads, size, function, inputs...);
+        },
+        0.0F, [](float a, float b) { return a + b; });
+  }
+  template <typename T>
+  float row_max(int64_t size, const T* x) const {
+    return fold([&](int thread) { return kernels::thread_max<N>(thread, kThreads, size, x); },
+                -INFINITY, [](float a, float b) { return kernels::larger_or_nan(a, b); });
+  }
+  template <typename Body>
+  void once(const Body& body) const {
+    body();
+  }
+
+ private:
+  template <typename Combine>
+  static float fold_warp(const float* values, const Combine& combine) {
+    std::vector<float> lanes(values, values + 32);
+    for (size_t width = 16; width > 0; width /= 2) {
+      for (size_t lane = 0; lane < width; ++lane) {
+        lanes[lane] = combine(lanes[lane], lanes[lane + width]);
+      }
+    }
+    return lanes[0];
+  }
+
+  template <typename Value, typename Combine>
+  static float fold(const Value& value, float neutral, const Combine& combine) {
+    std::vector<float> values;
+    for (int thread = 0; thread < kThreads; ++thread) values.push_back(value(thread));
+    std::vector<float> of_warps(32, neutral);
+    for (size_t warp = 0; warp < kThreads / 32; ++warp) {
+      of_warps[warp] = fold_warp(values.data() + 32 * warp, combine);
+    }
+    return fold_warp(of_warps.data(), combine);
+  }
+};
+
+/// Runs a row kernel as the GPU would: in packs of 16 bytes of T where rows of `size` elements
+/// allow it, else one by one.
+template <typename T, typename Kernel>
+void run_rows(const Kernel& kernel, int64_t rows, int64_t size) {
+  constexpr int kPack = kernels::kPackOf<T>;
+  for (int64_t row = 0; row < rows; ++row) {
+    if (size % kPack == 0) {
+      kernel(EmulatedBlock<kPack>{}, row);
+    } else {
+      kernel(EmulatedBlock<1>{}, row);
+    }
+  }
+}
+
+/// Runs an element kernel in packs of N and the rest one by one.
+template <int N, typename Kernel>
+void run_elements(const Kernel& kernel, int64_t size) {
+  const int64_t packed = size / N * N;
+  for (int64_t first = 0; first < packed; first += N) kernel.template pack<N>(first);
+  for (int64_t first = packed; first < size; ++first) kernel.template pack<1>(first);
+}
+
+}  // namespace weft::testing
