@@ -22,14 +22,14 @@ using testing::write_file;
 class TestDriver : public ::testing::Test {
  protected:
   TestDriver() {
-    for (const char* folder :
-         {"scripts", "bin", "build/relassert", "build/asan", "build/tsan", "tests/base"}) {
+    for (const char* folder : {"scripts", "bin", "build/relassert", "build/asan", "build/tsan",
+                               "build/cuda", "cuda/bin", "tests/base"}) {
       std::filesystem::create_directories(dir_ / folder);
     }
     write_file(dir_ / "tests/base/x_test.cpp", "");
     program("scripts/test", read_file(WEFT_SOURCE_DIR "/scripts/test"));
-    for (const char* name :
-         {"scripts/install-packages", "scripts/lint", "scripts/build", "quickstart"}) {
+    for (const char* name : {"scripts/install-packages", "scripts/lint", "scripts/build",
+                             "quickstart", "cuda/bin/nvcc"}) {
       program(name, "#!/bin/sh\n");
     }
     ctest("100% tests passed, 0 tests failed out of 7", 0);
@@ -46,7 +46,8 @@ class TestDriver : public ::testing::Test {
 
   CommandResult run(const std::string& arguments) {
     const std::string root = dir_.path().string();
-    return run_command("PATH=" + root + "/bin:$PATH " + root + "/scripts/test " + arguments);
+    return run_command("PATH=" + root + "/bin:$PATH CUDA_HOME=" + root + "/cuda " + root +
+                       "/scripts/test " + arguments);
   }
 
  private:
@@ -86,16 +87,17 @@ TEST_F(TestDriver, FullRunAddsUpEverything) {
   const CommandResult result = run("full");
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_THAT(result.out, HasSubstr("+ scripts/build tsan weft_base_tests\n"));
-  // Three runs of seven tests, and eight steps.
-  EXPECT_THAT(result.out, EndsWith("\n29 passed, 0 failed\n"));
+  EXPECT_THAT(result.out, HasSubstr("+ scripts/build cuda weft weft_cuda_tests\n"));
+  // Four runs of seven tests, and nine steps.
+  EXPECT_THAT(result.out, EndsWith("\n37 passed, 0 failed\n"));
 }
 
 TEST_F(TestDriver, SkippedTestsAreNotCountedAsPassed) {
   ctest("1/7 Test #1: A.B ...***Skipped 0.01 sec\n100% tests passed, 0 tests failed out of 7", 0);
   const CommandResult result = run("full");
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_THAT(result.out, HasSubstr(", 3 tests skipped"));
-  EXPECT_THAT(result.out, EndsWith("\n26 passed, 0 failed\n"));
+  EXPECT_THAT(result.out, HasSubstr(", 4 tests skipped"));
+  EXPECT_THAT(result.out, EndsWith("\n33 passed, 0 failed\n"));
 }
 
 TEST_F(TestDriver, FullRunGoesOnAfterAFailureAndReportsIt) {
@@ -104,14 +106,17 @@ TEST_F(TestDriver, FullRunGoesOnAfterAFailureAndReportsIt) {
   const CommandResult result = run("full");
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("== clang-tidy: FAILED"));
-  EXPECT_THAT(result.out, EndsWith("\n21 passed, 8 failed\n"));
+  const std::string again = result.out.substr(result.out.find("\n== failures again\n"));
+  EXPECT_THAT(again, HasSubstr("\n== clang-tidy\n"));
+  EXPECT_THAT(again, HasSubstr("\n== fast tests under asan and ubsan\n"));
+  EXPECT_THAT(result.out, EndsWith("\n27 passed, 10 failed\n"));
 }
 
 TEST_F(TestDriver, FullRunCountsACtestThatDiedAsAFailure) {
   ctest("Segmentation fault", 139);
   const CommandResult result = run("full");
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.out, EndsWith("\n8 passed, 3 failed\n"));
+  EXPECT_THAT(result.out, EndsWith("\n9 passed, 4 failed\n"));
 }
 
 }  // namespace
