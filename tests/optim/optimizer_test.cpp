@@ -280,8 +280,8 @@ TEST_F(OptimizerTest, NormDoesNotDependOnTheOrderOfParameters) {
     std::ranges::copy(parameters_.at(parameter.name).grad.span<float>(),
                       parameter.grad.span<float>().begin());
   }
-  const double norm = Optimizer({}, parameters_).step(context_, 0.0, 0.0).grad_norm;
-  EXPECT_EQ(Optimizer({}, other).step(context_, 0.0, 0.0).grad_norm, norm);
+  const double norm = Optimizer({}, parameters_).step(context_, {0.0, 0.0}).grad_norm;
+  EXPECT_EQ(Optimizer({}, other).step(context_, {0.0, 0.0}).grad_norm, norm);
 }
 
 TEST_F(OptimizerTest, ThreadsChangeNoBit) {
@@ -305,7 +305,7 @@ TEST_F(OptimizerTest, ContinuesFromRestoredState) {
   ParameterSet other = make_parameters();
   Optimizer first({}, parameters_);
   fill_gradients(parameters_, 0, 1.0F);
-  first.step(context_, 0.01, 0.1);
+  first.step(context_, {0.01, 0.1});
 
   Optimizer second({}, other);
   for (size_t k = 0; k < other.all().size(); ++k) {
@@ -325,8 +325,8 @@ TEST_F(OptimizerTest, ContinuesFromRestoredState) {
 
   fill_gradients(parameters_, 1, 1.0F);
   fill_gradients(other, 1, 1.0F);
-  first.step(context_, 0.01, 0.1);
-  second.step(context_, 0.01, 0.1);
+  first.step(context_, {0.01, 0.1});
+  second.step(context_, {0.01, 0.1});
   EXPECT_EQ(all_values(other), all_values(parameters_));
 }
 

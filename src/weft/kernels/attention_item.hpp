@@ -83,15 +83,13 @@ struct ScoreTile {
   }
 };
 
-/// The borders of `tile` from the starts of its queries.
-inline Borders borders_of(const ScoreTile& tile, const int64_t* starts) {
-  Borders borders;
+/// Fills in the borders of `tile` from the starts of its queries.
+inline void find_borders(const ScoreTile& tile, const int64_t* starts, Borders& borders) {
   int64_t r = 0;
   for (int64_t c = 0; c < tile.num_keys; ++c) {
     while (r < tile.num_queries && starts[r] <= tile.key + c) ++r;
     borders.ends[c] = r;
   }
-  return borders;
 }
 
 /// The tiles of a query tile: body(tile) for its keys in order, from that tile on in which the
@@ -100,15 +98,14 @@ template <typename Body>
 inline void for_key_tiles(int64_t query, int64_t num_queries, const int64_t* starts,
                           const Body& body) {
   const int64_t begin = starts == nullptr ? 0 : starts[query] / kKeys * kKeys;
+  Borders borders;  // of one tile at a time
   for (int64_t key = begin; key < query + num_queries; key += kKeys) {
     const int64_t left = query + num_queries - key;
     ScoreTile tile{query, num_queries, key, left < kKeys ? left : kKeys, key == begin, nullptr};
-    if (starts == nullptr || starts[query + num_queries - 1] <= key) {
-      body(tile);
-      continue;
+    if (starts != nullptr && starts[query + num_queries - 1] > key) {
+      find_borders(tile, starts + query, borders);
+      tile.borders = &borders;
     }
-    const Borders borders = borders_of(tile, starts + query);
-    tile.borders = &borders;
     body(tile);
   }
 }
