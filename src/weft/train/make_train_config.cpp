@@ -11,6 +11,7 @@
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
+#include "weft/train/saturating_product.hpp"
 
 namespace weft::train {
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "weft/train/option_rules.hpp"
+#include "weft/train/saturating_product.hpp"
 
 namespace weft::train {
 

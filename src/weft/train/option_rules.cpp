@@ -394,9 +394,4 @@ std::optional<std::vector<double>> parse_split(std::string_view text) {
   return shares;
 }
 
-int64_t saturating_product(int64_t a, int64_t b) {
-  int64_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? kUnlimited : product;
-}
-
 }  // namespace weft::train

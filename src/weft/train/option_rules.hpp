@@ -16,7 +16,4 @@ std::vector<OptionProblem> check_rules(const OptionValues& values);
 /// the text is malformed or all shares are 0.
 std::optional<std::vector<double>> parse_split(std::string_view text);
 
-/// a * b, or the largest int64 when that is too large; both at least 0.
-int64_t saturating_product(int64_t a, int64_t b);
-
 }  // namespace weft::train
