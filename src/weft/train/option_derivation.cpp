@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "weft/train/option_rules.hpp"
 #include "weft/train/saturating_product.hpp"
 
 namespace weft::train {
