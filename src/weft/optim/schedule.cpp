@@ -58,7 +58,7 @@ void validate_learning_rate(const ScheduleConfig& config, std::vector<std::strin
                       floor, *config.decoupled_lr));
     }
   } else if (config.decoupled_min_lr) {
-    errors.push_back("--decoupled-min-lr needs --decoupled-lr");
+    errors.emplace_back("--decoupled-min-lr needs --decoupled-lr");
   }
   if (config.lr_warmup_init > config.lr) {
     errors.push_back(fmt::format("--lr-warmup-init is {}; expected at most --lr {}",
