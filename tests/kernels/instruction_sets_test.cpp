@@ -6,7 +6,7 @@
 
 #include "support/kernel_variants.hpp"
 #include "support/temp_dir.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -26,8 +26,8 @@ TEST(InstructionSets, EverySetIsTestedHere) {
 TEST(InstructionSets, EachHasLoopsOfItsOwn) {
   const Stream v3({}, InstructionSet::v3);
   const Stream v4({}, InstructionSet::v4);
-  EXPECT_NE(cpu_kernels(v3).adamw, cpu_kernels(v4).adamw);
-  EXPECT_NE(cpu_kernels(v3).layer_norm_forward, cpu_kernels(v4).layer_norm_forward);
+  EXPECT_NE(kernel_table(v3).adamw, kernel_table(v4).adamw);
+  EXPECT_NE(kernel_table(v3).layer_norm_forward, kernel_table(v4).layer_norm_forward);
 }
 
 /// Symbols in nm's output that the linker would merge with those of other objects, although they

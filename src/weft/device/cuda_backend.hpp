@@ -2,22 +2,29 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "weft/device/cuda_facts.hpp"
+#include "weft/device/memory_resource.hpp"
 
 namespace weft {
 
 /// What weft_cuda.so offers to the program that opens it.
 struct CudaBackend {
   /// Changes whenever this struct or a struct it hands over does.
-  static constexpr int64_t kInterface = 1;
+  static constexpr int64_t kInterface = 2;
   /// Name and type of the function that gives the backend; null for another interface.
   static constexpr const char* kEntry = "weft_cuda_backend";
   using Entry = const CudaBackend*(int64_t interface);
 
   /// Looks for the driver, the libraries and the GPUs. Does not throw.
   CudaFacts (*facts)();
+  /// A queue of GPU `index` for the calling thread, with the handles of the libraries. Throws
+  /// Error{device}.
+  std::shared_ptr<DeviceQueue> (*make_queue)(int index);
+  /// The memory of GPU `index`.
+  std::unique_ptr<MemoryResource> (*make_memory)(int index);
 };
 
 /// The backend of a shared object, or why there is none.

@@ -1,4 +1,4 @@
-// The entry of weft_cuda.so and what it finds on the machine.
+// What the CUDA backend finds on the machine.
 #include <cublasLt.h>
 #include <cuda_runtime_api.h>
 #include <cudnn_graph.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <span>
 
-#include "weft/device/cuda_backend.hpp"
+#include "weft/device/facts_cuda.cuh"
 
 namespace weft {
 
@@ -39,6 +39,8 @@ GpuFacts gpu_facts(int index) {
   return facts;
 }
 
+}  // namespace
+
 CudaFacts cuda_facts() {
   CudaFacts facts;
   cudaRuntimeGetVersion(&facts.runtime_version);
@@ -60,14 +62,6 @@ CudaFacts cuda_facts() {
   facts.num_gpus = std::min(facts.num_gpus, CudaFacts::kMostGpus);
   for (int i = 0; i < facts.num_gpus; ++i) facts.gpus[static_cast<size_t>(i)] = gpu_facts(i);
   return facts;
-}
-
-}  // namespace
-
-extern "C" __attribute__((visibility("default"))) const CudaBackend* weft_cuda_backend(
-    int64_t interface) {
-  static constexpr CudaBackend kBackend{.facts = cuda_facts};
-  return interface == CudaBackend::kInterface ? &kBackend : nullptr;
 }
 
 }  // namespace weft

@@ -2,7 +2,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 
 namespace weft::kernels {
 
@@ -12,7 +12,7 @@ void activation_forward(const Context& context, Activation activation, ConstTens
   const int64_t size = x_TG.num_elements();
   check_element_type("x_TG", x_TG);
   check_size("y_TF", y_TF, is_gated(activation) ? size / 2 : size, x_TG.dtype());
-  cpu_kernels(context.stream).activation_forward(context, activation, x_TG, y_TF);
+  kernel_table(context.stream).activation_forward(context, activation, x_TG, y_TF);
 }
 
 void activation_backward(const Context& context, Activation activation, ConstTensorView dy_TF,
@@ -22,7 +22,7 @@ void activation_backward(const Context& context, Activation activation, ConstTen
   check_element_type("x_TG", x_TG);
   check_size("dy_TF", dy_TF, is_gated(activation) ? size / 2 : size, x_TG.dtype());
   check_size("dx_TG", dx_TG, size, x_TG.dtype());
-  cpu_kernels(context.stream).activation_backward(context, activation, dy_TF, x_TG, dx_TG);
+  kernel_table(context.stream).activation_backward(context, activation, dy_TF, x_TG, dx_TG);
 }
 
 }  // namespace weft::kernels

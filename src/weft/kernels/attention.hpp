@@ -18,6 +18,8 @@ struct AttentionSpec {
   int64_t groups = 0;      ///< G; equal to heads without grouped queries
   int64_t head_dim = 0;    ///< D
   DType dtype = DType::f32;
+  double dropout = 0.0;        ///< rate that forward and backward are given, or 0 when evaluating
+  bool deterministic = false;  ///< a GPU's backward gives equal bits, for memory of S^2 a head
 
   /// Features of qkv: (N + 2 G) * D.
   int64_t qkv_width() const { return (heads + 2 * groups) * head_dim; }
@@ -35,6 +37,8 @@ enum class TileProducts : uint8_t {
 /// of f32; Intel's cores without AMX at half of it, so that there bf16 is converted.
 TileProducts fastest_products(const Stream& stream, DType dtype);
 
+class AttentionBackend;
+
 /// Causal softmax(Q K^T / sqrt(D)) V with dropout on the probabilities. Scores exist only as a tile
 /// per thread; forward a head and backward a head group of a sample is one thread's work, so bits
 /// do not depend on the number of threads. Dropout's element index within a sample is (head * S +
@@ -43,6 +47,9 @@ TileProducts fastest_products(const Stream& stream, DType dtype);
 /// Documents within a sample are kept apart by starts_BS, i64: the first key that each query sees,
 /// at most the query itself and never falling along the sequence. Tiles before it are left out.
 /// Empty, every query sees all keys up to its own.
+///
+/// On a GPU bf16 and f16 run on cuDNN where it can, whose dropout draws other masks, and everything
+/// else on our own kernels.
 class AttentionPlan {
  public:
   AttentionPlan(const Stream& stream, const AttentionSpec& spec);
@@ -61,9 +68,8 @@ class AttentionPlan {
                 TensorView dqkv_SBQ, ConstTensorView starts_BS = {}) const;
 
  private:
-  struct Backend;
   AttentionSpec spec_;
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<AttentionBackend> backend_;
 };
 
 /// Keys and values of the tokens generated so far in one layer: [capacity, G, D] each.

@@ -1,18 +1,24 @@
 #include "weft/kernels/cpu_kernels.hpp"
 
+#include "weft/kernels/cuda_kernels.hpp"
+
 namespace weft::kernels {
 
 namespace cpu {
 namespace v3 {
-const CpuKernels& table();
+const CpuKernels& kernels();
 }
 namespace v4 {
-const CpuKernels& table();
+const CpuKernels& kernels();
 }
 }  // namespace cpu
 
 const CpuKernels& cpu_kernels(const Stream& stream) {
-  return stream.instruction_set() == InstructionSet::v4 ? cpu::v4::table() : cpu::v3::table();
+  return stream.instruction_set() == InstructionSet::v4 ? cpu::v4::kernels() : cpu::v3::kernels();
+}
+
+const KernelTable& kernel_table(const Stream& stream) {
+  return stream.queue() == nullptr ? cpu_kernels(stream).table : stream.queue()->kernels().table;
 }
 
 }  // namespace weft::kernels

@@ -5,7 +5,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 
 namespace weft::kernels {
 
@@ -41,7 +41,7 @@ void dropout_forward(const Context& context, const Dropout& dropout, ConstTensor
   check_element_type("y_SBH", y_SBH);
   check_stream_type("x_SBH", x_SBH, y_SBH.dtype());
   check_tensor("y_SBH", y_SBH, x_SBH.shape(), y_SBH.dtype());
-  cpu_kernels(context.stream).dropout_forward(context, dropout, x_SBH, y_SBH);
+  kernel_table(context.stream).dropout_forward(context, dropout, x_SBH, y_SBH);
 }
 
 void dropout_backward(const Context& context, const Dropout& dropout, ConstTensorView dy_SBH,
@@ -59,7 +59,7 @@ void bias_dropout_add_forward(const Context& context, const Dropout& dropout, Co
   check_tensor("residual_SBH", residual_SBH, x_SBH.shape(), residual_SBH.dtype());
   check_tensor("y_SBH", y_SBH, x_SBH.shape(), residual_SBH.dtype());
   if (!bias_H.empty()) check_size("bias_H", bias_H, x_SBH.shape()[2], x_SBH.dtype());
-  cpu_kernels(context.stream)
+  kernel_table(context.stream)
       .bias_dropout_add_forward(context, dropout, x_SBH, bias_H, residual_SBH, y_SBH);
 }
 

@@ -91,7 +91,9 @@ void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
   add_row_chunks(rows, columns, 0, columns, partials, y_N.data<float>());
 }
 
-double sum_of_squares(const Context& /*context*/, ConstTensorView x) {
+namespace {
+
+double square_sum(ConstTensorView x) {
   constexpr int64_t kBlock = 1024;
   // Blocks are summed in rounds so that their partial sums fit the stack.
   constexpr int64_t kRoundBlocks = 2048;
@@ -118,7 +120,7 @@ double sum_of_squares(const Context& /*context*/, ConstTensorView x) {
   return sum;
 }
 
-int64_t count_zeros(const Context& /*context*/, ConstTensorView x) {
+int64_t zeros_of(ConstTensorView x) {
   const float* values = x.data<float>();
   std::atomic<int64_t> zeros{0};  // integers: the order of additions does not matter
   parallel_pieces(x.num_elements(), kElementPiece, [=, &zeros](int64_t begin, int64_t end) {
@@ -127,6 +129,29 @@ int64_t count_zeros(const Context& /*context*/, ConstTensorView x) {
     zeros.fetch_add(count, std::memory_order_relaxed);
   });
   return zeros.load();
+}
+
+}  // namespace
+
+void sums_of_squares(const Context& /*context*/, std::span<const ConstTensorView> xs,
+                     std::span<double> sums) {
+  for (size_t i = 0; i < xs.size(); ++i) sums[i] = square_sum(xs[i]);
+}
+
+void counts_of_zeros(const Context& /*context*/, std::span<const ConstTensorView> xs,
+                     std::span<int64_t> counts) {
+  for (size_t i = 0; i < xs.size(); ++i) counts[i] = zeros_of(xs[i]);
+}
+
+void masked_sum(const Context& /*context*/, ConstTensorView x_T, ConstTensorView mask_T,
+                TensorView sum) {
+  const float* x = x_T.data<float>();
+  const float* mask = mask_T.data<float>();
+  double total = 0.0;
+  for (int64_t t = 0; t < x_T.num_elements(); ++t) {
+    if (mask[t] != 0.0F) total += static_cast<double>(x[t]) * static_cast<double>(mask[t]);
+  }
+  *sum.data<double>() += total;
 }
 
 bool all_finite(const Context& /*context*/, ConstTensorView x) {

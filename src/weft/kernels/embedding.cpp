@@ -2,7 +2,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 
 namespace weft::kernels {
 
@@ -38,7 +38,7 @@ void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTen
     check_size("position_PH", position_PH, position_PH.shape()[0] * hidden, word_VH.dtype());
     check_ids("position", "positions_BS", positions_BS, tokens, position_PH.shape()[0]);
   }
-  cpu_kernels(context.stream)
+  kernel_table(context.stream)
       .embedding_forward(context, word_VH, position_PH, tokens_BS, positions_BS, out_SBH);
 }
 
@@ -51,7 +51,7 @@ void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstT
   check_element_type("dout_SBH", dout_SBH);
   check_size("dtable_RH", dtable_RH, dtable_RH.shape()[0] * dout_SBH.shape()[2]);
   check_ids("id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(), dtable_RH.shape()[0]);
-  cpu_kernels(context.stream).embedding_backward(context, dout_SBH, ids_BS, dtable_RH);
+  kernel_table(context.stream).embedding_backward(context, dout_SBH, ids_BS, dtable_RH);
 }
 
 }  // namespace weft::kernels

@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "weft/kernels/checks.hpp"
+#include "weft/kernels/cuda_kernels.hpp"
 #include "weft/kernels/elementwise.hpp"
+#include "weft/kernels/gemm_backend.hpp"
 #include "weft/kernels/onednn_product.hpp"
 #include "weft/tensor/arena.hpp"
 
@@ -67,10 +69,12 @@ bool runs_in_f32(const Stream& stream, DType dtype) {
          (dtype == DType::bf16 && !multiplies_bf16_fast(stream.instruction_set()));
 }
 
+namespace {
+
 /// One product of oneDNN, or one for each panel of A and C, converted to f32 as B is.
-class GemmPlan::Backend {
+class CpuGemm final : public GemmBackend {
  public:
-  Backend(const Stream& stream, const GemmSpec& spec)
+  CpuGemm(const Stream& stream, const GemmSpec& spec)
       : spec_(spec), converts_(runs_in_f32(stream, spec.dtype)) {
     if (!converts_) {
       whole_.emplace(spec);
@@ -85,7 +89,7 @@ class GemmPlan::Backend {
     if (spec.m % rows != 0) rest_ = make(spec.m % rows);
   }
 
-  size_t workspace_bytes() const {
+  size_t workspace_bytes() const override {
     size_t bytes = whole_->workspace_bytes();
     if (rest_) bytes = std::max(bytes, rest_->workspace_bytes());
     if (!converts_) return bytes;
@@ -95,7 +99,7 @@ class GemmPlan::Backend {
   }
 
   void run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
-           ConstTensorView bias) const {
+           ConstTensorView bias) const override {
     if (!converts_) {
       whole_->run(context.workspace.data(), a.raw(), b.raw(), c.raw(), bias.raw());
       return;
@@ -156,9 +160,15 @@ class GemmPlan::Backend {
   std::optional<OneDnnProduct> rest_;
 };
 
+}  // namespace
+
 GemmPlan::GemmPlan(const Stream& stream, const GemmSpec& spec) : spec_(spec) {
   check_spec(spec);
-  backend_ = std::make_unique<Backend>(stream, spec);
+  if (stream.queue() != nullptr) {
+    backend_ = stream.queue()->kernels().make_gemm(stream, spec);
+  } else {
+    backend_ = std::make_unique<CpuGemm>(stream, spec);
+  }
 }
 
 GemmPlan::~GemmPlan() = default;

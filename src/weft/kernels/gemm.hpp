@@ -29,10 +29,13 @@ struct GemmSpec {
 /// product, and on some processors its bf16 product is slower than the f32 one.
 bool runs_in_f32(const Stream& stream, DType dtype);
 
+class GemmBackend;
+
 /// A matrix product prepared once and run many times. Made on the thread that runs it, after
 /// set_num_threads. Sums are f32 and rounded once. Results do not depend on the number of threads,
 /// in bf16 as long as a transposed A has at most 1024 rows (reference/cpu.md 4). f16, and bf16
-/// where multiplies_bf16_fast() is false, run as f32 products of converted panels.
+/// where multiplies_bf16_fast() is false, run as f32 products of converted panels. On a GPU a product
+/// is one of cuBLASLt, in its operands' type.
 class GemmPlan {
  public:
   GemmPlan(const Stream& stream, const GemmSpec& spec);
@@ -50,16 +53,15 @@ class GemmPlan {
   const GemmSpec& spec() const { return spec_; }
 
  private:
-  class Backend;
   GemmSpec spec_;
-  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<GemmBackend> backend_;
 };
 
 /// The three products of a linear layer y_TO = x_TI w_OI^T + b_O. x, w, b, y and their gradients
 /// but dw are of one element type, dw is f32. The weight gradient is summed over pieces of at most
 /// 1024 tokens in order, so that its bits do not depend on the number of threads (reference/cpu.md
 /// 4); the input gradient of a layer with more than 8192 outputs over pieces of 4096 outputs, which
-/// is faster (reference/cpu.md 1.3).
+/// is faster (reference/cpu.md 1.3). On a GPU each product is one.
 class LinearPlan {
  public:
   /// `tokens` rows, `in` and `out` features; with `bias` forward adds b_O.
@@ -79,11 +81,9 @@ class LinearPlan {
                        bool accumulate, TensorView dw_OI) const;
 
  private:
-  bool splits_outputs() const { return out_ > kLargestUnsplit; }
+  bool splits_outputs() const { return backward_input_piece_ != nullptr; }
   void backward_input_pieces(const Context& context, ConstTensorView dy_TO, ConstTensorView w_OI,
                              TensorView dx_TI) const;
-
-  static constexpr int64_t kLargestUnsplit = 8192;
 
   int64_t tokens_;
   int64_t in_;

@@ -2,7 +2,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 
 namespace weft::kernels {
 
@@ -27,14 +27,14 @@ void gather_heads(const Context& context, const HeadLayout& layout, HeadPart par
                   ConstTensorView qkv_TQ, TensorView rows_RD) {
   const TimedKernel timed(context.stream, "head copies");
   check_sizes(layout, part, qkv_TQ, rows_RD);
-  cpu_kernels(context.stream).gather_heads(context, layout, part, qkv_TQ, rows_RD);
+  kernel_table(context.stream).gather_heads(context, layout, part, qkv_TQ, rows_RD);
 }
 
 void scatter_heads(const Context& context, const HeadLayout& layout, HeadPart part,
                    ConstTensorView rows_RD, TensorView qkv_TQ) {
   const TimedKernel timed(context.stream, "head copies");
   check_sizes(layout, part, qkv_TQ, rows_RD);
-  cpu_kernels(context.stream).scatter_heads(context, layout, part, rows_RD, qkv_TQ);
+  kernel_table(context.stream).scatter_heads(context, layout, part, rows_RD, qkv_TQ);
 }
 
 }  // namespace weft::kernels

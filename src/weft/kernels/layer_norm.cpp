@@ -2,7 +2,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 #include "weft/kernels/row_chunks.hpp"
 
 namespace weft::kernels {
@@ -28,7 +28,7 @@ void layer_norm_forward(const Context& context, ConstTensorView x_TH, ConstTenso
   check_size("beta_H", beta_H, x_TH.shape().last(), y_TH.dtype());
   check_size("y_TH", y_TH, x_TH.num_elements(), y_TH.dtype());
   check_statistics(x_TH, mean_T, rstd_T);
-  cpu_kernels(context.stream)
+  kernel_table(context.stream)
       .layer_norm_forward(context, x_TH, gamma_H, beta_H, constants, y_TH, mean_T, rstd_T);
 }
 
@@ -43,7 +43,7 @@ void layer_norm_backward_input(const Context& context, ConstTensorView dy_TH, Co
   check_size("gamma_H", gamma_H, x_TH.shape().last(), dy_TH.dtype());
   check_size("dx_TH", dx_TH, x_TH.num_elements(), x_TH.dtype());
   check_statistics(x_TH, mean_T, rstd_T);
-  cpu_kernels(context.stream)
+  kernel_table(context.stream)
       .layer_norm_backward_input(context, dy_TH, x_TH, gamma_H, constants, mean_T, rstd_T,
                                  accumulate, dx_TH);
 }
@@ -65,7 +65,7 @@ void layer_norm_backward_weight(const Context& context, ConstTensorView dy_TH, C
   check_statistics(x_TH, mean_T, rstd_T);
   check_workspace("layer_norm_backward_weight", context,
                   layer_norm_backward_weight_workspace(x_TH.shape().num_rows(), hidden));
-  cpu_kernels(context.stream)
+  kernel_table(context.stream)
       .layer_norm_backward_weight(context, dy_TH, x_TH, mean_T, rstd_T, dgamma_H, dbeta_H);
 }
 

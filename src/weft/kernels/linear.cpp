@@ -35,6 +35,16 @@ GemmSpec input_gradient(int64_t tokens, int64_t in, int64_t out, bool split, DTy
   return {.m = tokens, .n = in, .k = out, .dtype = dtype, .c_dtype = dtype};
 }
 
+/// Tokens of a piece of the weight gradient. A GPU takes them all at once.
+int64_t piece_tokens(const Stream& stream, int64_t tokens) {
+  return stream.queue() != nullptr ? tokens : std::min(tokens, kPieceTokens);
+}
+
+bool splits(const Stream& stream, int64_t out) {
+  constexpr int64_t kLargestUnsplit = 8192;
+  return stream.queue() == nullptr && out > kLargestUnsplit;
+}
+
 /// `count` elements of `matrix` from element `first`, as [rows, count / rows].
 ConstTensorView part(ConstTensorView matrix, int64_t first, int64_t rows, int64_t columns) {
   const auto* bytes = static_cast<const std::byte*>(matrix.raw());
@@ -58,20 +68,20 @@ LinearPlan::LinearPlan(const Stream& stream, int64_t tokens, int64_t in, int64_t
                         .bias = bias,
                         .dtype = dtype,
                         .c_dtype = dtype}),
-      backward_input_(stream, input_gradient(tokens, in, out, out > kLargestUnsplit, dtype)),
+      backward_input_(stream, input_gradient(tokens, in, out, splits(stream, out), dtype)),
       backward_weight_first_(
-          stream, weight_gradient(std::min(tokens, kPieceTokens), in, out, false, dtype)),
+          stream, weight_gradient(piece_tokens(stream, tokens), in, out, false, dtype)),
       backward_weight_piece_(
-          stream, weight_gradient(std::min(tokens, kPieceTokens), in, out, true, dtype)) {
+          stream, weight_gradient(piece_tokens(stream, tokens), in, out, true, dtype)) {
   const auto add_outputs = [&](int64_t count) {
     return std::make_unique<GemmPlan>(stream,
                                       input_gradient_piece(tokens, in, out, count, true, dtype));
   };
-  if (splits_outputs()) {
+  if (splits(stream, out)) {
     backward_input_piece_ = add_outputs(kPieceOutputs);
     if (out % kPieceOutputs != 0) backward_input_rest_ = add_outputs(out % kPieceOutputs);
   }
-  const int64_t rest = tokens > kPieceTokens ? tokens % kPieceTokens : 0;
+  const int64_t rest = tokens % piece_tokens(stream, tokens);
   if (rest > 0) {
     backward_weight_rest_ =
         std::make_unique<GemmPlan>(stream, weight_gradient(rest, in, out, true, dtype));
@@ -139,7 +149,7 @@ void LinearPlan::backward_weight(const Context& context, ConstTensorView dy_TO,
       context.stream, splits_outputs() ? "wide linear weight gradient" : "linear weight gradient");
   check_size("dy_TO", dy_TO, tokens_ * out_, dtype_);
   check_size("x_TI", x_TI, tokens_ * in_, dtype_);
-  const int64_t piece = std::min(tokens_, kPieceTokens);
+  const int64_t piece = backward_weight_first_.spec().k;
   for (int64_t first = 0; first < tokens_; first += piece) {
     const int64_t count = std::min(piece, tokens_ - first);
     const GemmPlan& plan = first == 0 && !accumulate ? backward_weight_first_

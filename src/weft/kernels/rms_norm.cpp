@@ -2,7 +2,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 #include "weft/kernels/row_chunks.hpp"
 
 namespace weft::kernels {
@@ -15,7 +15,7 @@ void rms_norm_forward(const Context& context, ConstTensorView x_TH, ConstTensorV
   check_size("gamma_H", gamma_H, x_TH.shape().last(), y_TH.dtype());
   check_size("y_TH", y_TH, x_TH.num_elements(), y_TH.dtype());
   check_size("rstd_T", rstd_T, x_TH.shape().num_rows());
-  cpu_kernels(context.stream).rms_norm_forward(context, x_TH, gamma_H, constants, y_TH, rstd_T);
+  kernel_table(context.stream).rms_norm_forward(context, x_TH, gamma_H, constants, y_TH, rstd_T);
 }
 
 void rms_norm_backward_input(const Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,
@@ -28,7 +28,7 @@ void rms_norm_backward_input(const Context& context, ConstTensorView dy_TH, Cons
   check_size("gamma_H", gamma_H, x_TH.shape().last(), dy_TH.dtype());
   check_size("rstd_T", rstd_T, x_TH.shape().num_rows());
   check_size("dx_TH", dx_TH, x_TH.num_elements(), x_TH.dtype());
-  cpu_kernels(context.stream)
+  kernel_table(context.stream)
       .rms_norm_backward_input(context, dy_TH, x_TH, gamma_H, constants, rstd_T, accumulate, dx_TH);
 }
 
@@ -47,7 +47,7 @@ void rms_norm_backward_weight(const Context& context, ConstTensorView dy_TH, Con
   check_size("dgamma_H", dgamma_H, hidden);
   check_workspace("rms_norm_backward_weight", context,
                   rms_norm_backward_weight_workspace(x_TH.shape().num_rows(), hidden));
-  cpu_kernels(context.stream).rms_norm_backward_weight(context, dy_TH, x_TH, rstd_T, dgamma_H);
+  kernel_table(context.stream).rms_norm_backward_weight(context, dy_TH, x_TH, rstd_T, dgamma_H);
 }
 
 }  // namespace weft::kernels

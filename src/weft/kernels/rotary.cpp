@@ -2,7 +2,7 @@
 
 #include "weft/device/kernel_clock.hpp"
 #include "weft/kernels/checks.hpp"
-#include "weft/kernels/cpu_kernels.hpp"
+#include "weft/kernels/kernel_table.hpp"
 
 namespace weft::kernels {
 
@@ -28,14 +28,14 @@ void rotary_forward(const Context& context, const HeadLayout& layout, RotaryPair
                     ConstTensorView cos_SF, ConstTensorView sin_SF, TensorView qkv_SBQ) {
   const TimedKernel timed(context.stream, "rotary");
   check_sizes(layout, cos_SF, sin_SF, qkv_SBQ);
-  cpu_kernels(context.stream).rotary_forward(context, layout, pairs, cos_SF, sin_SF, qkv_SBQ);
+  kernel_table(context.stream).rotary_forward(context, layout, pairs, cos_SF, sin_SF, qkv_SBQ);
 }
 
 void rotary_backward(const Context& context, const HeadLayout& layout, RotaryPairs pairs,
                      ConstTensorView cos_SF, ConstTensorView sin_SF, TensorView dqkv_SBQ) {
   const TimedKernel timed(context.stream, "rotary");
   check_sizes(layout, cos_SF, sin_SF, dqkv_SBQ);
-  cpu_kernels(context.stream).rotary_backward(context, layout, pairs, cos_SF, sin_SF, dqkv_SBQ);
+  kernel_table(context.stream).rotary_backward(context, layout, pairs, cos_SF, sin_SF, dqkv_SBQ);
 }
 
 }  // namespace weft::kernels

@@ -9,7 +9,7 @@
 namespace weft {
 
 /// Element types of tensors; u8 is also the type of plain bytes.
-enum class DType : uint8_t { f32, i32, i64, bf16, f16, u8 };
+enum class DType : uint8_t { f32, i32, i64, bf16, f16, u8, f64 };
 
 /// Bytes of one element.
 constexpr size_t size_of(DType dtype) {
@@ -18,6 +18,7 @@ constexpr size_t size_of(DType dtype) {
     case DType::i32:
       return 4;
     case DType::i64:
+    case DType::f64:
       return 8;
     case DType::bf16:
     case DType::f16:
@@ -28,7 +29,7 @@ constexpr size_t size_of(DType dtype) {
   return 1;
 }
 
-/// "f32", "i32", "i64", "bf16", "f16", "u8"
+/// "f32", "i32", "i64", "bf16", "f16", "u8", "f64"
 std::string_view name(DType dtype);
 
 template <typename T>
@@ -56,6 +57,10 @@ struct DTypeOf<Float16> {
 template <>
 struct DTypeOf<uint8_t> {
   static constexpr DType value = DType::u8;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::f64;
 };
 template <typename T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;

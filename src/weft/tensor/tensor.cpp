@@ -20,6 +20,8 @@ std::string_view name(DType dtype) {
       return "f16";
     case DType::u8:
       return "u8";
+    case DType::f64:
+      return "f64";
   }
   return "?";
 }
