@@ -97,8 +97,8 @@ int run(Program& program, Logger& logger) {
   }
   program.json = words.json;
   program.quiet = words.quiet;
-  const train::StepBenchmark result =
-      train::benchmark_steps(words.config, {.steps = words.steps, .kernels = words.breakdown});
+  const train::StepBenchmark result = train::benchmark_steps(
+      words.config, {.steps = words.steps, .kernels = words.breakdown}, words.device);
   if (words.json) {
     logger.result(to_json(result).dump());
   } else {

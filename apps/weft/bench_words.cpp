@@ -91,7 +91,7 @@ BenchWords read_bench_words(Words words) {
   bench.json = run.options.values.flag("json");
   bench.quiet = run.options.values.flag("quiet");
   bench.config = run.config;
-  choose_device(bench.config.device, 0);
+  bench.device = choose_device(bench.config.device);
   const auto tokenizer = tokenizer::make_tokenizer(bench.config.tokenizer);
   bench.config.model.vocab_size = tokenizer::padded_vocab_size(
       tokenizer->vocab_size(), bench.config.make_vocab_size_divisible_by, 1);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/device/compute_device.hpp"
 #include "weft/train/train_config.hpp"
 
 namespace weft::app {
@@ -12,6 +13,7 @@ namespace weft::app {
 /// of `weft pretrain`, which may leave out what only a real run needs.
 struct BenchWords {
   train::TrainConfig config;  ///< its vocabulary size is known
+  ComputeDevice device;       ///< --device
   int64_t steps = 5;          ///< --steps
   bool breakdown = false;     ///< --breakdown
   bool json = false;

@@ -35,9 +35,10 @@ int run(const GenerateOptions& options, bool json) {
   check(errors.empty(), ErrorKind::usage, "{}", errors);
   check(options.max_tokens > 0, ErrorKind::usage, "--max-tokens must be positive (got {})",
         options.max_tokens);
-  choose_device(options.device, 0);
+  const ComputeDevice device = choose_device(options.device);
   kernels::set_num_threads(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
-  const train::TextGenerator generator(options.load, options.vocab_file, options.merge_file);
+  const train::TextGenerator generator(options.load, options.vocab_file, options.merge_file,
+                                       device);
 
   const auto show = [](std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), stdout);

@@ -1,5 +1,5 @@
 // cuBLASLt takes the description of every product and epilogue, and gives it back unchanged.
-#include "weft/kernels/cublaslt_product.hpp"
+#include "weft/kernels/cublaslt_product.cuh"
 
 #include <gtest/gtest.h>
 

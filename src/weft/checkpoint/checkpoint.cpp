@@ -41,10 +41,10 @@ std::vector<Target> targets_of(const optim::Optimizer& optimizer) {
   return targets;
 }
 
-void write_targets(const fs::path& path, const std::vector<Target>& targets) {
+void write_targets(const fs::path& path, const std::vector<Target>& targets, const Stream& stream) {
   std::vector<NamedTensor> tensors;
   for (const Target& target : targets) tensors.push_back({target.name, target.value});
-  write_safetensors(path, tensors, {{"format", "pt"}});
+  write_safetensors(path, tensors, {{"format", "pt"}}, stream);
 }
 
 /// The flags that decide whether a tensor exists and what its shape is.
@@ -83,8 +83,9 @@ void check_targets(const SafetensorsFile& file, const std::vector<Target>& targe
   }
 }
 
-void read_targets(const SafetensorsFile& file, const std::vector<Target>& targets) {
-  for (const Target& target : targets) file.read(target.name, target.value);
+void read_targets(const SafetensorsFile& file, const std::vector<Target>& targets,
+                  const Stream& stream) {
+  for (const Target& target : targets) file.read(target.name, target.value, stream);
 }
 
 }  // namespace
@@ -92,10 +93,10 @@ void read_targets(const SafetensorsFile& file, const std::vector<Target>& target
 void save_model(const fs::path& root, TrainState state, const model::ParameterSet& parameters,
                 const optim::Optimizer* optimizer) {
   StagedDirectory directory(iteration_directory(root, state.iteration));
-  write_targets(directory.path() / kModelFile, targets_of(parameters));
+  write_targets(directory.path() / kModelFile, targets_of(parameters), parameters.stream());
   state.optimizer_steps = 0;
   if (optimizer != nullptr) {
-    write_targets(directory.path() / kOptimizerFile, targets_of(*optimizer));
+    write_targets(directory.path() / kOptimizerFile, targets_of(*optimizer), parameters.stream());
     state.optimizer_steps = optimizer->num_steps();
     state.loss_scaler = optimizer->scaler_state();
   }
@@ -125,11 +126,11 @@ std::optional<TrainState> load_model(const fs::path& root, model::ParameterSet& 
     const SafetensorsFile optimizer_file(path);
     const std::vector<Target> optimizer_targets = targets_of(*optimizer);
     check_targets(optimizer_file, optimizer_targets);
-    read_targets(optimizer_file, optimizer_targets);
+    read_targets(optimizer_file, optimizer_targets, parameters.stream());
     optimizer->set_num_steps(state->optimizer_steps);
     optimizer->restore_scaler(state->loss_scaler);
   }
-  read_targets(model_file, model_targets);
+  read_targets(model_file, model_targets, parameters.stream());
   parameters.round_values();
   return state;
 }

@@ -158,10 +158,26 @@ Metadata parse_metadata(const json& object) {
   return metadata;
 }
 
+/// The bytes of a GPU's tensor go through host memory, piece by piece.
+void write_bytes(AtomicFile& file, const ConstTensorView& tensor, const Stream& stream) {
+  const std::span bytes(static_cast<const std::byte*>(tensor.raw()), tensor.size_bytes());
+  if (stream.queue() == nullptr) {
+    file.write(bytes);
+    return;
+  }
+  constexpr size_t kPieceBytes = size_t{64} << 20;
+  std::vector<std::byte> piece(std::min(kPieceBytes, bytes.size()));
+  for (size_t first = 0; first < bytes.size(); first += kPieceBytes) {
+    const size_t count = std::min(kPieceBytes, bytes.size() - first);
+    stream.download(bytes.data() + first, piece.data(), count);
+    file.write(std::span(piece).first(count));
+  }
+}
+
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                       const Metadata& metadata) {
+                       const Metadata& metadata, const Stream& stream) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   header[kMetadataKey] = metadata;
   size_t offset = 0;
@@ -179,9 +195,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   const uint64_t length = text.size();
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
-  for (const NamedTensor& tensor : tensors) {
-    file.write({static_cast<const std::byte*>(tensor.value.raw()), tensor.value.size_bytes()});
-  }
+  for (const NamedTensor& tensor : tensors) write_bytes(file, tensor.value, stream);
   file.commit();
 }
 
@@ -219,10 +233,10 @@ void SafetensorsFile::expect(const std::string& name, const ConstTensorView& lik
   }
 }
 
-void SafetensorsFile::read(const std::string& name, TensorView target) const {
+void SafetensorsFile::read(const std::string& name, TensorView target, const Stream& stream) const {
   expect(name, target, {});
   const TensorEntry& entry = tensors_.at(name);
-  if (!entry.bytes.empty()) std::memcpy(target.raw(), entry.bytes.data(), entry.bytes.size());
+  stream.upload(entry.bytes.data(), target.raw(), entry.bytes.size());
 }
 
 }  // namespace weft::checkpoint

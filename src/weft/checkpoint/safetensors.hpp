@@ -26,9 +26,10 @@ struct NamedTensor {
 using Metadata = std::map<std::string, std::string>;
 
 /// Writes `tensors` in their order to `path`, which appears only when it is complete. Throws
-/// Error{checkpoint} when the file cannot be written.
+/// Error{checkpoint} when the file cannot be written. The tensors are in the memory of the device
+/// of `stream`.
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
-                       const Metadata& metadata);
+                       const Metadata& metadata, const Stream& stream = Stream());
 
 /// One tensor of a file.
 struct TensorEntry {
@@ -51,8 +52,9 @@ class SafetensorsFile {
   /// Throws Error{checkpoint} with `hint` unless the file holds tensor `name` with the element type
   /// and the shape of `like`.
   void expect(const std::string& name, const ConstTensorView& like, const std::string& hint) const;
-  /// Copies tensor `name` to `target`, which must have its type and shape (Error{checkpoint}).
-  void read(const std::string& name, TensorView target) const;
+  /// Copies tensor `name` to `target`, which must have its type and shape (Error{checkpoint}) and
+  /// is in the memory of the device of `stream`.
+  void read(const std::string& name, TensorView target, const Stream& stream = Stream()) const;
 
  private:
   std::filesystem::path path_;

@@ -100,6 +100,8 @@ void reduce_in_order(DType dtype, Reduction reduction,
       return reduce<int64_t>(reduction, contributions, output, elements);
     case DType::u8:
       return reduce<uint8_t>(reduction, contributions, output, elements);
+    case DType::f64:
+      return reduce<double>(reduction, contributions, output, elements);
   }
 }
 

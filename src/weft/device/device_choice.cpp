@@ -20,7 +20,7 @@ std::optional<int> parse_index(std::string_view digits) {
 }  // namespace
 
 std::optional<Device> parse_device(std::string_view text) {
-  if (text == "auto" || text == "cpu") return Device{};
+  if (text == "cpu") return Device{};
   constexpr std::string_view kCuda = "cuda";
   if (!text.starts_with(kCuda)) return std::nullopt;
   text.remove_prefix(kCuda.size());
@@ -31,24 +31,23 @@ std::optional<Device> parse_device(std::string_view text) {
   return Device{DeviceType::cuda, *index};
 }
 
-Device choose_device(std::string_view text, int64_t bytes, const std::filesystem::path& backend) {
-  const std::optional<Device> device = parse_device(text);
+ComputeDevice choose_device(std::string_view text, const std::filesystem::path& backend) {
+  const bool automatic = text == "auto";
+  const std::optional<Device> device = automatic ? Device{DeviceType::cuda, 0} : parse_device(text);
   if (!device) {
     fail_with_hint(ErrorKind::usage, "--device auto",
                    "the device is not known (got {}, expected auto, cpu, cuda or cuda:N)", text);
   }
-  if (device->type == DeviceType::cpu) return *device;
+  if (device->type == DeviceType::cpu) return {};
   const CudaOpening opening = open_cuda_backend(backend);
   const CudaFacts facts = opening.backend == nullptr ? CudaFacts{} : opening.backend->facts();
   const std::string problem =
-      opening.backend == nullptr ? opening.problem : why_unusable(facts, device->index, bytes);
-  if (!problem.empty()) {
-    fail_with_hint(ErrorKind::device, "--device cpu", "no usable GPU: {}", problem);
+      opening.backend == nullptr ? opening.problem : why_unusable(facts, device->index, 0);
+  if (problem.empty()) {
+    return {*opening.backend, device->index, facts.gpus[static_cast<size_t>(device->index)]};
   }
-  const GpuFacts& gpu = facts.gpus[static_cast<size_t>(device->index)];
-  fail_with_hint(ErrorKind::device, "--device cpu",
-                 "weft does not run models on CUDA yet; {} ({}) could be used otherwise",
-                 to_string(*device), gpu.name.data());
+  if (automatic) return {};
+  fail_with_hint(ErrorKind::device, "--device cpu", "no usable GPU: {}", problem);
 }
 
 }  // namespace weft

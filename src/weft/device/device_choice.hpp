@@ -1,23 +1,21 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string_view>
 
-#include "weft/device/cuda_backend.hpp"
-#include "weft/device/stream.hpp"
+#include "weft/device/compute_device.hpp"
 
 namespace weft {
 
-/// What --device takes: "auto", "cpu", "cuda" (the first GPU) or "cuda:N"; none for another text.
-/// `auto` is the CPU, as long as training on CUDA is not complete.
+/// The device that --device names: "cpu", "cuda" (the first GPU) or "cuda:N"; none for another
+/// text, "auto" among them.
 std::optional<Device> parse_device(std::string_view text);
 
-/// The device that a command runs on, where it takes `bytes`. Throws Error{usage} when `text` is
-/// not one of parse_device's, and Error{device} for a GPU: why it cannot be used, or, when it could
-/// be, that training on CUDA is not complete.
-Device choose_device(std::string_view text, int64_t bytes,
-                     const std::filesystem::path& backend = cuda_backend_path());
+/// The device that a command runs on; `auto` is the first GPU where it can be used, else the CPU.
+/// Throws Error{usage} for a text that --device does not take, and Error{device} with the reason
+/// when a GPU is asked for and cannot be used.
+ComputeDevice choose_device(std::string_view text,
+                            const std::filesystem::path& backend = cuda_backend_path());
 
 }  // namespace weft

@@ -7,8 +7,8 @@
 
 namespace weft {
 
-/// Every block starts at a multiple of this: a cache line and an AVX-512 register.
-inline constexpr size_t kAlignment = 64;
+/// Every block starts at a multiple of this: what cuBLASLt expects, and a multiple of a cache line.
+inline constexpr size_t kAlignment = 256;
 
 /// `bytes` rounded up to a multiple of kAlignment.
 constexpr size_t aligned_size(size_t bytes) {

@@ -1,7 +1,5 @@
 // A ColumnProduct in the words of cuBLASLt (reference/cuda.md 2.1).
-#include "weft/kernels/cublaslt_product.hpp"
-
-#include <cublasLt.h>
+#include "weft/kernels/cublaslt_product.cuh"
 
 #include "weft/base/error.hpp"
 
@@ -72,6 +70,7 @@ class Layout {
   Layout(const Layout&) = delete;
   Layout& operator=(const Layout&) = delete;
 
+  cublasLtMatrixLayout_t get() const { return layout_; }
   ColumnMatrix description() const {
     return {.rows = static_cast<int64_t>(get<uint64_t>(CUBLASLT_MATRIX_LAYOUT_ROWS)),
             .columns = static_cast<int64_t>(get<uint64_t>(CUBLASLT_MATRIX_LAYOUT_COLS)),
@@ -104,6 +103,7 @@ class Description {
   Description(const Description&) = delete;
   Description& operator=(const Description&) = delete;
 
+  cublasLtMatmulDesc_t get() const { return description_; }
   template <typename T>
   void set(cublasLtMatmulDescAttributes_t name, const T& value) {
     check_lt(cublasLtMatmulDescSetAttribute(description_, name, &value, sizeof(T)),
@@ -120,6 +120,25 @@ class Description {
 
  private:
   cublasLtMatmulDesc_t description_ = nullptr;
+};
+
+/// Owner of what an algorithm must fit.
+class Preference {
+ public:
+  Preference() { check_lt(cublasLtMatmulPreferenceCreate(&preference_), "take preferences"); }
+  ~Preference() { cublasLtMatmulPreferenceDestroy(preference_); }
+  Preference(const Preference&) = delete;
+  Preference& operator=(const Preference&) = delete;
+
+  cublasLtMatmulPreference_t get() const { return preference_; }
+  template <typename T>
+  void set(cublasLtMatmulPreferenceAttributes_t name, const T& value) {
+    check_lt(cublasLtMatmulPreferenceSetAttribute(preference_, name, &value, sizeof(T)),
+             "take a preference");
+  }
+
+ private:
+  cublasLtMatmulPreference_t preference_ = nullptr;
 };
 
 int32_t operation(bool transpose) {
@@ -164,6 +183,50 @@ CublasLtProduct& CublasLtProduct::operator=(CublasLtProduct&&) noexcept = defaul
 void CublasLtProduct::set_pointers(const void* bias, const void* aux) {
   objects_->description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
   objects_->description.set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, aux);
+}
+
+std::vector<cublasLtMatmulAlgo_t> CublasLtProduct::algorithms(cublasLtHandle_t handle,
+                                                              size_t workspace_bytes,
+                                                              int most) const {
+  const Objects& lt = *objects_;
+  const auto alignment = [](const Layout& layout) {
+    return static_cast<uint32_t>(column_alignment(layout.description()));
+  };
+  Preference preference;
+  preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
+  preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(lt.first));
+  preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(lt.second));
+  preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(lt.result));
+  preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(lt.result));
+  // Partial sums of a 16-bit result stay f32.
+  if (lt.result.description().dtype != DType::f32) {
+    preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                   static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+  }
+  std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<size_t>(most));
+  int found = 0;
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      handle, lt.description.get(), lt.first.get(), lt.second.get(), lt.result.get(),
+      lt.result.get(), preference.get(), most, results.data(), &found);
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
+  check_lt(status, "look for an algorithm");
+  std::vector<cublasLtMatmulAlgo_t> algorithms;
+  for (int i = 0; i < found; ++i) {
+    const auto& result = results[static_cast<size_t>(i)];
+    if (result.state == CUBLAS_STATUS_SUCCESS) algorithms.push_back(result.algo);
+  }
+  return algorithms;
+}
+
+cublasStatus_t CublasLtProduct::run(cublasLtHandle_t handle, cudaStream_t stream,
+                                    const cublasLtMatmulAlgo_t& algorithm, const void* first,
+                                    const void* second, void* result,
+                                    std::span<std::byte> workspace) const {
+  const Objects& lt = *objects_;
+  const float alpha = 1.0F;
+  return cublasLtMatmul(handle, lt.description.get(), &alpha, first, lt.first.get(), second,
+                        lt.second.get(), &beta_, result, lt.result.get(), result, lt.result.get(),
+                        &algorithm, workspace.data(), workspace.size(), stream);
 }
 
 ColumnProduct CublasLtProduct::description() const {

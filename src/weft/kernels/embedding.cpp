@@ -6,17 +6,21 @@
 
 namespace weft::kernels {
 
+void check_ids(const char* what, const ConstTensorView& ids, int64_t rows) {
+  const std::span<const int64_t> values = ids.span<int64_t>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    check(values[i] >= 0 && values[i] < rows, ErrorKind::internal,
+          "{} {} of {}; the table has {} rows", what, values[i], i, rows);
+  }
+}
+
 namespace {
 
-/// Ids are checked one by one: a wrong one comes from the data, and would read or write elsewhere.
-void check_ids(const char* what, const char* name, const ConstTensorView& ids_BS, int64_t count,
-               int64_t rows) {
+/// On a GPU the caller has checked the values.
+void check_id_tensor(const Context& context, const char* what, const char* name,
+               const ConstTensorView& ids_BS, int64_t count, int64_t rows) {
   check_size(name, ids_BS, count, DType::i64);
-  const int64_t* ids = ids_BS.data<int64_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    check(ids[i] >= 0 && ids[i] < rows, ErrorKind::internal, "{} {} of {}; the table has {} rows",
-          what, ids[i], i, rows);
-  }
+  if (context.stream.queue() == nullptr) check_ids(what, ids_BS, rows);
 }
 
 }  // namespace
@@ -33,10 +37,10 @@ void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTen
   check_element_type("word_VH", word_VH);
   check_stream_type("out_SBH", out_SBH, word_VH.dtype());
   check_size("word_VH", word_VH, word_VH.shape()[0] * hidden, word_VH.dtype());
-  check_ids("token", "tokens_BS", tokens_BS, tokens, word_VH.shape()[0]);
+  check_id_tensor(context, "token", "tokens_BS", tokens_BS, tokens, word_VH.shape()[0]);
   if (!position_PH.empty()) {
     check_size("position_PH", position_PH, position_PH.shape()[0] * hidden, word_VH.dtype());
-    check_ids("position", "positions_BS", positions_BS, tokens, position_PH.shape()[0]);
+    check_id_tensor(context, "position", "positions_BS", positions_BS, tokens, position_PH.shape()[0]);
   }
   kernel_table(context.stream)
       .embedding_forward(context, word_VH, position_PH, tokens_BS, positions_BS, out_SBH);
@@ -50,8 +54,13 @@ void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstT
         to_string(dout_SBH.shape()), to_string(dtable_RH.shape()));
   check_element_type("dout_SBH", dout_SBH);
   check_size("dtable_RH", dtable_RH, dtable_RH.shape()[0] * dout_SBH.shape()[2]);
-  check_ids("id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(), dtable_RH.shape()[0]);
+  check_id_tensor(context, "id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(), dtable_RH.shape()[0]);
   kernel_table(context.stream).embedding_backward(context, dout_SBH, ids_BS, dtable_RH);
+}
+
+size_t embedding_backward_workspace(const Stream& stream, int64_t tokens, int64_t /*rows*/) {
+  if (stream.queue() == nullptr) return 0;
+  return static_cast<size_t>(tokens) * 64;
 }
 
 }  // namespace weft::kernels

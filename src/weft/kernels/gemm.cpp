@@ -65,6 +65,7 @@ TensorView at(TensorView matrix, int64_t element, int64_t count) {
 }  // namespace
 
 bool runs_in_f32(const Stream& stream, DType dtype) {
+  if (stream.queue() != nullptr) return false;
   return dtype == DType::f16 ||
          (dtype == DType::bf16 && !multiplies_bf16_fast(stream.instruction_set()));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <span>
 
 #include "weft/kernels/elementwise.hpp"
 
@@ -12,25 +13,29 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kTokens = 4096;
-
 struct Layer {
+  int64_t tokens;
   int64_t out;
   int64_t in;
 };
-constexpr std::array<Layer, 3> kLayers = {{{2304, 768}, {3072, 768}, {768, 3072}}};
+constexpr std::array<Layer, 3> kLayers = {
+    {{4096, 2304, 768}, {4096, 3072, 768}, {4096, 768, 3072}}};
+constexpr std::array<Layer, 1> kGpuLayers = {{{16384, 8192, 8192}}};
 
-/// Numbers in [-1, 1] of the type: an operand of zeros would be measured too fast.
-Tensor filled(Shape shape, DType dtype, Stream& stream) {
-  Tensor values(shape, DType::f32);
-  float value = 0.1F;
-  for (float& element : values.span<float>()) {
-    value = 3.9F * value * (1.0F - value);  // the logistic map stays in (0, 1)
-    element = value - 0.5F;
-  }
+std::span<const Layer> layers_for(const Stream& stream) {
+  if (stream.queue() == nullptr) return kLayers;
+  return kGpuLayers;
+}
+
+/// Numbers in [-1/2, 1/2] of the type: an operand of zeros would be measured too fast.
+Tensor filled(Shape shape, DType dtype, Stream& stream, MemoryResource& memory) {
+  const Context context{stream, {}};
+  Tensor values(shape, DType::f32, memory);
+  fill_uniform(context, {}, 0, 0.0F, 0.5F, values);
   if (dtype == DType::f32) return values;
-  Tensor rounded(shape, dtype);
-  convert({stream, {}}, values, rounded);
+  Tensor rounded(shape, dtype, memory);
+  convert(context, values, rounded);
+  stream.synchronize();  // before the values are given back
   return rounded;
 }
 
@@ -41,26 +46,28 @@ double seconds_since(Clock::time_point start) {
 }  // namespace
 
 struct GemmRate::Product {
-  Product(Stream& stream, Layer layer, DType dtype)
-      : plan(stream, {.m = kTokens,
+  Product(Stream& stream, Layer layer, DType dtype, MemoryResource& memory)
+      : plan(stream, {.m = layer.tokens,
                       .n = layer.out,
                       .k = layer.in,
                       .transpose_b = true,
                       .dtype = dtype,
                       .c_dtype = dtype}),
-        x(filled({kTokens, layer.in}, dtype, stream)),
-        w(filled({layer.out, layer.in}, dtype, stream)),
-        y({kTokens, layer.out}, dtype),
-        workspace(plan.workspace_bytes()) {}
+        x(filled({layer.tokens, layer.in}, dtype, stream, memory)),
+        w(filled({layer.out, layer.in}, dtype, stream, memory)),
+        y({layer.tokens, layer.out}, dtype, memory),
+        workspace(plan.workspace_bytes(), memory) {}
 
   double gflops(Stream& stream, double seconds) {
     const Context context{stream, {workspace.data(), workspace.size_bytes()}};
     plan.run(context, x, w, y);
+    stream.synchronize();
     const Clock::time_point start = Clock::now();
     int64_t runs = 0;
     double spent = 0.0;
     while (spent < seconds) {
       plan.run(context, x, w, y);
+      stream.synchronize();
       ++runs;
       spent = seconds_since(start);
     }
@@ -75,9 +82,9 @@ struct GemmRate::Product {
   Buffer workspace;
 };
 
-GemmRate::GemmRate(Stream& stream, DType dtype) : stream_(stream) {
-  for (const Layer& layer : kLayers) {
-    products_.emplace_back(stream, layer, runs_in_f32(stream, dtype) ? DType::f32 : dtype);
+GemmRate::GemmRate(Stream& stream, DType dtype, MemoryResource& memory) : stream_(stream) {
+  for (const Layer& layer : layers_for(stream)) {
+    products_.emplace_back(stream, layer, runs_in_f32(stream, dtype) ? DType::f32 : dtype, memory);
   }
 }
 

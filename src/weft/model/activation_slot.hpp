@@ -27,11 +27,13 @@ struct ActivationSlot {
   std::vector<TransformerLayer::Activations> layers;
   std::vector<TransformerLayer::Gradients> gradients;  ///< one, or one per layer when split
   OutputHead::Activations head;
-  TensorView dx_TH;  ///< gradient of the residual stream; at the end that of the embedding
-  std::vector<int64_t> sample_ids_B;
+  TensorView dx_TH;          ///< gradient of the residual stream; at the end that of the embedding
+  TensorView sample_ids_B;   ///< i64, global sample indices: they select the dropout masks
   double loss_tokens = 0.0;  ///< sum of the loss mask
 
-  SampleTraits samples() const { return {.ids_B = sample_ids_B, .starts_BS = starts_BS}; }
+  SampleTraits samples() const {
+    return {.ids_B = sample_ids_B.span<int64_t>(), .starts_BS = starts_BS};
+  }
 };
 
 }  // namespace weft::model

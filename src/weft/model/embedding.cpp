@@ -1,5 +1,7 @@
 #include "weft/model/embedding.hpp"
 
+#include <algorithm>
+
 #include "weft/kernels/elementwise.hpp"
 #include "weft/kernels/embedding.hpp"
 
@@ -33,6 +35,12 @@ void Embedding::backward_weight(const kernels::Context& context, ConstTensorView
   kernels::embedding_backward(context, dx_SBH, tokens_BS, word_grad_VH);
   if (position_ == nullptr) return;
   kernels::embedding_backward(context, dx_SBH, positions_BS, position_->grad);
+}
+
+size_t Embedding::workspace_bytes(const Stream& stream, const ModelConfig& config,
+                                  const MicrobatchShape& shape) {
+  const int64_t rows = std::max(config.vocab_size, config.max_position_embeddings);
+  return kernels::embedding_backward_workspace(stream, shape.tokens(), rows);
 }
 
 void Embedding::zero_gradients(const kernels::Context& context) {

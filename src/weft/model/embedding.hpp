@@ -3,6 +3,7 @@
 #include <span>
 
 #include "weft/model/microbatch.hpp"
+#include "weft/model/model_config.hpp"
 #include "weft/model/parameter.hpp"
 #include "weft/tensor/tensor.hpp"
 
@@ -27,6 +28,10 @@ class Embedding {
   /// Adds the gradients of both tables from what backward_input left in dx_SBH.
   void backward_weight(const kernels::Context& context, ConstTensorView tokens_BS,
                        ConstTensorView positions_BS, ConstTensorView dx_SBH);
+
+  /// Workspace of backward_weight.
+  static size_t workspace_bytes(const Stream& stream, const ModelConfig& config,
+                                const MicrobatchShape& shape);
 
   /// Sets the separate lookup gradient to zero; call with the parameters' gradients.
   void zero_gradients(const kernels::Context& context);

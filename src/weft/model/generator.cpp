@@ -10,9 +10,10 @@ namespace weft::model {
 
 struct Generator::Pass {
   Pass(Stream& stream, const ModelConfig& config, int64_t num_tokens, ParameterSet& parameters,
-       const RotaryEmbedding& rotary)
+       const RotaryEmbedding& rotary, MemoryResource& memory_resource)
       : shape{.sequence = num_tokens, .samples = 1},
-        embedding(parameters.at(kWordEmbeddings), parameters.find(kPositionEmbeddings), false),
+        embedding(parameters.at(kWordEmbeddings), parameters.find(kPositionEmbeddings), false,
+                  memory_resource),
         head(stream, config, {.sequence = 1, .samples = 1}, parameters),
         context{stream, {}} {
     for (int64_t layer = 0; layer < config.num_layers; ++layer) {
@@ -21,13 +22,14 @@ struct Generator::Pass {
     }
     Arena plan;
     lay_out(plan, config);
-    memory = Buffer(plan.used_bytes());
+    memory = Buffer(plan.used_bytes(), memory_resource);
     Arena arena(memory.data(), memory.size_bytes());
     lay_out(arena, config);
 
-    workspace = Buffer(
-        std::max(TransformerLayer::workspace_bytes(stream, config, shape, false),
-                 OutputHead::workspace_bytes(stream, config, {.sequence = 1, .samples = 1})));
+    workspace =
+        Buffer(std::max(TransformerLayer::workspace_bytes(stream, config, shape, false),
+                        OutputHead::workspace_bytes(stream, config, {.sequence = 1, .samples = 1})),
+               memory_resource);
     context.workspace = {workspace.data(), workspace.size_bytes()};
   }
 
@@ -60,11 +62,14 @@ struct Generator::Pass {
   kernels::Context context;
 };
 
-Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& parameters)
+Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& parameters,
+                     MemoryResource& memory)
     : stream_(stream),
       config_(config),
       parameters_(parameters),
-      rotary_(config, config.max_position_embeddings) {
+      memory_(memory),
+      rotary_(stream, config, config.max_position_embeddings, memory),
+      logits_V_(static_cast<size_t>(config.vocab_size)) {
   const Shape cache_CGD{config.max_position_embeddings, config.query_groups(), config.kv_channels};
   const auto lay_out = [&](Arena& arena) {
     caches_.clear();
@@ -75,10 +80,10 @@ Generator::Generator(Stream& stream, const ModelConfig& config, ParameterSet& pa
   };
   Arena plan;
   lay_out(plan);
-  cache_memory_ = Buffer(plan.used_bytes());
+  cache_memory_ = Buffer(plan.used_bytes(), memory_);
   Arena arena(cache_memory_.data(), cache_memory_.size_bytes());
   lay_out(arena);
-  single_token_ = std::make_unique<Pass>(stream_, config_, 1, parameters_, rotary_);
+  single_token_ = std::make_unique<Pass>(stream_, config_, 1, parameters_, rotary_, memory_);
 }
 
 Generator::~Generator() = default;
@@ -92,18 +97,20 @@ std::span<const float> Generator::append(std::span<const int32_t> tokens) {
                    capacity());
   }
   if (count > 1) {
-    prompt_ = std::make_unique<Pass>(stream_, config_, count, parameters_, rotary_);
+    prompt_ = std::make_unique<Pass>(stream_, config_, count, parameters_, rotary_, memory_);
   }
   Pass& pass = count > 1 ? *prompt_ : *single_token_;
 
-  const auto ids = pass.tokens_S.span<int64_t>();
-  const auto positions = pass.positions_S.span<int64_t>();
+  std::vector<int64_t> ids(tokens.size());
+  std::vector<int64_t> positions(tokens.size());
   for (size_t i = 0; i < tokens.size(); ++i) {
     check(tokens[i] >= 0 && tokens[i] < config_.vocab_size, ErrorKind::usage,
           "token {} is not in the model's vocabulary of {}", tokens[i], config_.vocab_size);
     ids[i] = tokens[i];
     positions[i] = length_ + static_cast<int64_t>(i);
   }
+  stream_.upload(ids.data(), pass.tokens_S.raw(), pass.tokens_S.size_bytes());
+  stream_.upload(positions.data(), pass.positions_S.raw(), pass.positions_S.size_bytes());
   TensorView input_SH = pass.hidden_SH[0];
   TensorView output_SH = pass.hidden_SH[1];
   pass.embedding.forward(pass.context, pass.tokens_S, pass.positions_S, {}, {},
@@ -119,7 +126,8 @@ std::span<const float> Generator::append(std::span<const int32_t> tokens) {
   kernels::convert(pass.context, pass.head_transient.logits_RV.reshape({config_.vocab_size}),
                    pass.logits_V);
   length_ += count;
-  return pass.logits_V.span<float>();
+  stream_.download(pass.logits_V.raw(), logits_V_.data(), pass.logits_V.size_bytes());
+  return logits_V_;
 }
 
 }  // namespace weft::model

@@ -19,8 +19,9 @@ namespace weft::model {
 /// token costs one token's work.
 class Generator {
  public:
-  /// `parameters` outlives the generator.
-  Generator(Stream& stream, const ModelConfig& config, ParameterSet& parameters);
+  /// `parameters` outlives the generator, as `memory` does, which is that of the stream's device.
+  Generator(Stream& stream, const ModelConfig& config, ParameterSet& parameters,
+            MemoryResource& memory = host_memory());
   ~Generator();
 
   /// Appends `tokens` to the sequence and returns the logits [V] that follow the last one; they
@@ -38,11 +39,13 @@ class Generator {
   Stream& stream_;
   ModelConfig config_;
   ParameterSet& parameters_;
+  MemoryResource& memory_;
   RotaryEmbedding rotary_;
   Buffer cache_memory_;
   std::vector<kernels::KeyValueCache> caches_;
   std::unique_ptr<Pass> single_token_;
   std::unique_ptr<Pass> prompt_;
+  std::vector<float> logits_V_;
   int64_t length_ = 0;
 };
 

@@ -88,8 +88,9 @@ std::vector<Parameter> list_parameters(const ModelConfig& config) {
 
 }  // namespace
 
-ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory) {
-  return ParameterSet(list_parameters(config), config.dtype, memory);
+ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory,
+                                 const Stream& stream) {
+  return ParameterSet(list_parameters(config), config.dtype, memory, stream);
 }
 
 ParameterSizes gpt_parameter_sizes(const ModelConfig& config) {

@@ -20,7 +20,9 @@ inline constexpr const char* kOutputLayer = "output_layer.weight";
 /// / 2L), norm weights 1 (0 where they are stored minus one), biases 0. Xavier's rule, uniform
 /// within sqrt(6 / (inputs + outputs)) of the whole matrix, replaces the first one only. What a
 /// model lacks is not in the list: biases, the position table, an output matrix of its own.
-ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory = host_memory());
+/// `memory` is that of the device of `stream`.
+ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory = host_memory(),
+                                 const Stream& stream = Stream());
 
 /// Sizes of those parameters' slabs, known without them.
 ParameterSizes gpt_parameter_sizes(const ModelConfig& config);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <utility>
 
 #include "weft/base/error.hpp"
+#include "weft/kernels/elementwise.hpp"
+#include "weft/kernels/embedding.hpp"
 #include "weft/model/gpt_parameters.hpp"
 
 namespace weft::model {
@@ -34,12 +35,13 @@ ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const Microbat
       parameters_(&parameters),
       rates_(rates),
       attention_(stream, TransformerLayer::attention_spec(config, shape)),
-      rotary_(config, shape.sequence, memory),
+      rotary_(stream, config, shape.sequence, memory),
       embedding_(parameters.at(kWordEmbeddings), parameters.find(kPositionEmbeddings),
                  config.tied_embeddings, memory),
       layers_(make_layers(stream, config, shape, parameters,
                           {.attention = &attention_, .rotary = &rotary_})),
       head_(stream, config, shape, parameters),
+      loss_sum_({1}, DType::f64, memory),
       context_{stream, {}} {
   check(mode == BackwardMode::fused || config.recompute.granularity == RecomputeGranularity::none,
         ErrorKind::internal, "recomputation needs a fused backward");
@@ -52,6 +54,10 @@ ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const Microbat
   recomputed_ = std::move(scratch.recomputed);
   workspace_ = Buffer(workspace_bytes(stream, config, shape), memory);
   context_.workspace = {workspace_.data(), workspace_.size_bytes()};
+  if (!on_gpu()) return;
+  host_labels_T_ = Tensor({shape.tokens()}, DType::i64);
+  host_mask_T_ = Tensor({shape.tokens()}, DType::f32);
+  host_dloss_T_ = Tensor({shape.tokens()}, DType::f32);
 }
 
 ModelChunk::Scratch ModelChunk::plan_scratch(std::byte* memory, size_t& bytes,
@@ -76,8 +82,9 @@ ModelChunk::Scratch ModelChunk::plan_scratch(std::byte* memory, size_t& bytes,
 
 size_t ModelChunk::workspace_bytes(const Stream& stream, const ModelConfig& config,
                                    const MicrobatchShape& shape) {
-  return std::max(TransformerLayer::workspace_bytes(stream, config, shape, true),
-                  OutputHead::workspace_bytes(stream, config, shape));
+  return std::max({TransformerLayer::workspace_bytes(stream, config, shape, true),
+                   OutputHead::workspace_bytes(stream, config, shape),
+                   Embedding::workspace_bytes(stream, config, shape)});
 }
 
 size_t ModelChunk::scratch_bytes(const Stream& stream, const ModelConfig& config,
@@ -85,7 +92,7 @@ size_t ModelChunk::scratch_bytes(const Stream& stream, const ModelConfig& config
   size_t scratch = 0;
   plan_scratch(nullptr, scratch, config, shape);
   return aligned_size(scratch) + aligned_size(workspace_bytes(stream, config, shape)) +
-         RotaryEmbedding::size_bytes(config, shape.sequence);
+         RotaryEmbedding::size_bytes(config, shape.sequence) + aligned_size(sizeof(double));
 }
 
 size_t ModelChunk::lookup_gradient_bytes(const ModelConfig& config) {
@@ -116,7 +123,7 @@ ActivationSlot ModelChunk::plan_slot(Arena& arena, const ModelConfig& config,
   }
   slot.head = OutputHead::plan_activations(arena, config, shape);
   slot.dx_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
-  slot.sample_ids_B.resize(static_cast<size_t>(shape.samples));
+  slot.sample_ids_B = arena.take({shape.samples}, DType::i64);
   return slot;
 }
 
@@ -145,29 +152,46 @@ size_t ModelChunk::slot_bytes(const ModelConfig& config, const MicrobatchShape& 
 }
 
 LossSum ModelChunk::forward(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale) {
-  run_layers(slot, microbatch, rates_);
-  // A microbatch in which no token counts has loss 0 and gradient 0.
-  const double weight = slot.loss_tokens > 0.0 ? loss_scale / slot.loss_tokens : 0.0;
-  const auto mask_T = slot.mask_T.span<float>();
-  std::ranges::transform(mask_T, slot.dloss_T.span<float>().begin(), [weight](float mask) {
-    return static_cast<float>(static_cast<double>(mask) * weight);
-  });
+  enqueue_forward(slot, microbatch, loss_scale);
+  return take_loss();
+}
+
+void ModelChunk::enqueue_forward(ActivationSlot& slot, const Microbatch& microbatch,
+                                 double loss_scale) {
+  load(slot, microbatch, loss_scale);
+  run_layers(slot, rates_);
   head_.forward(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.dloss_T, slot.head,
                 head_transient_);
-  return sum_loss(slot);
+  add_loss(slot);
 }
 
 LossSum ModelChunk::evaluate(ActivationSlot& slot, const Microbatch& microbatch) {
-  run_layers(slot, microbatch, DropoutRates{});
-  head_.evaluate(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.head,
-                 head_transient_);
-  return sum_loss(slot);
+  enqueue_evaluation(slot, microbatch);
+  return take_loss();
 }
 
-void ModelChunk::run_layers(ActivationSlot& slot, const Microbatch& microbatch,
-                            const DropoutRates& rates) {
-  load(slot, microbatch);
-  embedding_.forward(context_, slot.tokens_BS, slot.positions_BS, rates, slot.sample_ids_B,
+void ModelChunk::enqueue_evaluation(ActivationSlot& slot, const Microbatch& microbatch) {
+  load(slot, microbatch, 0.0);
+  run_layers(slot, DropoutRates{});
+  head_.evaluate(context_, layer_input(slot, layers_.size()), slot.labels_T, slot.head,
+                 head_transient_);
+  add_loss(slot);
+}
+
+void ModelChunk::add_loss(const ActivationSlot& slot) {
+  kernels::masked_sum(context_, slot.head.loss_T, slot.mask_T, loss_sum_);
+  loss_tokens_ += slot.loss_tokens;
+}
+
+LossSum ModelChunk::take_loss() {
+  LossSum sum{.loss = 0.0, .tokens = std::exchange(loss_tokens_, 0.0)};
+  context_.stream.download(loss_sum_.view().raw(), &sum.loss, sizeof(double));
+  kernels::fill_zero(context_, loss_sum_);
+  return sum;
+}
+
+void ModelChunk::run_layers(ActivationSlot& slot, const DropoutRates& rates) {
+  embedding_.forward(context_, slot.tokens_BS, slot.positions_BS, rates, slot.samples().ids_B,
                      slot.embedded_TH.reshape(hidden_shape()));
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
     layers_[layer].forward(context_, layer_input(slot, layer), rates, slot.samples(),
@@ -175,22 +199,34 @@ void ModelChunk::run_layers(ActivationSlot& slot, const Microbatch& microbatch,
   }
 }
 
-void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch) const {
-  assert(microbatch.tokens_BS.shape() == slot.tokens_BS.shape());
-  std::memcpy(slot.tokens_BS.raw(), microbatch.tokens_BS.raw(), slot.tokens_BS.size_bytes());
-  std::memcpy(slot.positions_BS.raw(), microbatch.positions_BS.raw(),
-              slot.positions_BS.size_bytes());
+void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale) {
+  const auto upload = [this](ConstTensorView from, TensorView to) {
+    check(from.num_elements() == to.num_elements(), ErrorKind::internal,
+          "a microbatch has {} elements where its slot has {}", from.num_elements(),
+          to.num_elements());
+    context_.stream.upload(from.raw(), to.raw(), to.size_bytes());
+  };
+  upload(microbatch.tokens_BS, slot.tokens_BS);
+  upload(microbatch.positions_BS, slot.positions_BS);
   if (!slot.starts_BS.empty()) {
     check(microbatch.starts_BS.shape() == slot.starts_BS.shape(), ErrorKind::internal,
           "attention keeps documents apart, but the microbatch has no document starts");
-    std::memcpy(slot.starts_BS.raw(), microbatch.starts_BS.raw(), slot.starts_BS.size_bytes());
+    upload(microbatch.starts_BS, slot.starts_BS);
   }
-  std::ranges::copy(microbatch.sample_ids_B, slot.sample_ids_B.begin());
+  upload({microbatch.sample_ids_B.data(),
+          DType::i64,
+          {static_cast<int64_t>(microbatch.sample_ids_B.size())}},
+         slot.sample_ids_B);
+  if (on_gpu()) check_ids(microbatch);
 
+  // The CPU's slot is written in place, a GPU's from memory of the host.
+  const TensorView labels = on_gpu() ? host_labels_T_.view() : slot.labels_T;
+  const TensorView mask = on_gpu() ? host_mask_T_.view() : slot.mask_T;
+  const TensorView dloss = on_gpu() ? host_dloss_T_.view() : slot.dloss_T;
   const auto labels_BS = microbatch.labels_BS.span<int64_t>();
   const auto mask_BS = microbatch.loss_mask_BS.span<float>();
-  const auto labels_T = slot.labels_T.span<int64_t>();
-  const auto mask_T = slot.mask_T.span<float>();
+  const auto labels_T = labels.span<int64_t>();
+  const auto mask_T = mask.span<float>();
   slot.loss_tokens = 0.0;
   for (int64_t b = 0; b < shape_.samples; ++b) {
     for (int64_t s = 0; s < shape_.sequence; ++s) {
@@ -201,17 +237,24 @@ void ModelChunk::load(ActivationSlot& slot, const Microbatch& microbatch) const 
       slot.loss_tokens += static_cast<double>(mask_BS[from]);
     }
   }
+  // A microbatch in which no token counts has loss 0 and gradient 0.
+  const double weight = slot.loss_tokens > 0.0 ? loss_scale / slot.loss_tokens : 0.0;
+  std::ranges::transform(mask_T, dloss.span<float>().begin(), [weight](float value) {
+    return static_cast<float>(static_cast<double>(value) * weight);
+  });
+  if (!on_gpu()) return;
+  upload(labels, slot.labels_T);
+  upload(mask, slot.mask_T);
+  upload(dloss, slot.dloss_T);
 }
 
-LossSum ModelChunk::sum_loss(const ActivationSlot& slot) const {
-  const auto loss_T = slot.head.loss_T.span<float>();
-  const auto mask_T = slot.mask_T.span<float>();
-  LossSum sum{.loss = 0.0, .tokens = slot.loss_tokens};
-  for (size_t t = 0; t < loss_T.size(); ++t) {
-    if (mask_T[t] != 0.0F)
-      sum.loss += static_cast<double>(loss_T[t]) * static_cast<double>(mask_T[t]);
+void ModelChunk::check_ids(const Microbatch& microbatch) const {
+  const int64_t positions = config_.max_position_embeddings;
+  kernels::check_ids("token", microbatch.tokens_BS, config_.vocab_size);
+  kernels::check_ids("label", microbatch.labels_BS, config_.vocab_size);
+  if (config_.position_embedding == PositionEmbedding::learned_absolute) {
+    kernels::check_ids("position", microbatch.positions_BS, positions);
   }
-  return sum;
 }
 
 void ModelChunk::backward_input(ActivationSlot& slot) {
@@ -265,7 +308,7 @@ void ModelChunk::layer_backward_weight(ActivationSlot& slot, size_t layer) {
 }
 
 void ModelChunk::embedding_backward_input(ActivationSlot& slot) {
-  embedding_.backward_input(context_, rates_, slot.sample_ids_B,
+  embedding_.backward_input(context_, rates_, slot.samples().ids_B,
                             slot.dx_TH.reshape(hidden_shape()));
 }
 

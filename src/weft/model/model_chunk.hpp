@@ -35,8 +35,10 @@ class ModelChunk {
   size_t slot_bytes() const { return slot_bytes(config_, shape_, mode_); }
   static size_t slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
                            BackwardMode mode);
+  /// Where the chunk's kernels run, with its workspace, which is free between tasks.
+  const kernels::Context& context() const { return context_; }
   /// Bytes of what the chunk takes from `memory`, known without making it: kernel workspace, shared
-  /// scratch, rotary angles and the lookup gradient of a tied embedding.
+  /// scratch, the loss, rotary angles and the lookup gradient of a tied embedding.
   static size_t scratch_bytes(const Stream& stream, const ModelConfig& config,
                               const MicrobatchShape& shape);
   static size_t lookup_gradient_bytes(const ModelConfig& config);
@@ -48,6 +50,11 @@ class ModelChunk {
   LossSum forward(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale);
   /// As forward without dropout or gradients; backward must not follow.
   LossSum evaluate(ActivationSlot& slot, const Microbatch& microbatch);
+  /// As forward and evaluate, but the loss adds to what take_loss will give: nothing waits.
+  void enqueue_forward(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale);
+  void enqueue_evaluation(ActivationSlot& slot, const Microbatch& microbatch);
+  /// The loss of everything enqueued since the last call. Waits for it.
+  LossSum take_loss();
   /// Logits of the last tokens (at most 1024) of the microbatch that evaluate ran last.
   ConstTensorView evaluated_logits() const { return head_transient_.logits_RV; }
   /// B: all input gradients. Split mode only.
@@ -89,11 +96,15 @@ class ModelChunk {
   static TransformerLayer::Activations plan_layer(Arena& arena, const ModelConfig& config,
                                                   const MicrobatchShape& shape, int64_t layer,
                                                   const Recomputed& recomputed);
-  void run_layers(ActivationSlot& slot, const Microbatch& microbatch, const DropoutRates& rates);
+  bool on_gpu() const { return context_.stream.queue() != nullptr; }
+  /// Takes the microbatch into its slot, with the weights of its losses.
+  void load(ActivationSlot& slot, const Microbatch& microbatch, double loss_scale);
+  /// A GPU cannot check what it reads by.
+  void check_ids(const Microbatch& microbatch) const;
+  void run_layers(ActivationSlot& slot, const DropoutRates& rates);
+  void add_loss(const ActivationSlot& slot);
   /// Makes what backward of `layer` needs and was not kept.
   void recompute(ActivationSlot& slot, int64_t layer);
-  void load(ActivationSlot& slot, const Microbatch& microbatch) const;
-  LossSum sum_loss(const ActivationSlot& slot) const;
   void layer_backward_input(ActivationSlot& slot, size_t layer);
   void layer_backward_weight(ActivationSlot& slot, size_t layer);
   void embedding_backward_input(ActivationSlot& slot);
@@ -112,6 +123,11 @@ class ModelChunk {
   Embedding embedding_;
   std::vector<TransformerLayer> layers_;
   OutputHead head_;
+  Tensor loss_sum_;           ///< f64, of what was enqueued and not yet taken
+  double loss_tokens_ = 0.0;  ///< likewise
+  Tensor host_labels_T_;      ///< what a GPU's slots are uploaded from
+  Tensor host_mask_T_;
+  Tensor host_dloss_T_;
   Buffer scratch_;
   Buffer workspace_;
   TransformerLayer::Transient transient_;

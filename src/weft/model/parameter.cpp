@@ -20,8 +20,9 @@ ParameterSizes slab_sizes(const std::vector<Parameter>& parameters, DType dtype)
   return {.value_bytes = values.used_bytes(), .main_bytes = mains.used_bytes()};
 }
 
-ParameterSet::ParameterSet(std::vector<Parameter> parameters, DType dtype, MemoryResource& memory)
-    : parameters_(std::move(parameters)) {
+ParameterSet::ParameterSet(std::vector<Parameter> parameters, DType dtype, MemoryResource& memory,
+                           Stream stream)
+    : parameters_(std::move(parameters)), stream_(std::move(stream)) {
   const ParameterSizes sizes = slab_sizes(parameters_, dtype);
   mains_ = Buffer(sizes.main_bytes, memory);
   grads_ = Buffer(sizes.main_bytes, memory);
@@ -54,8 +55,7 @@ int64_t ParameterSet::num_elements() const {
 }
 
 void ParameterSet::initialize(uint64_t seed) {
-  Stream stream;
-  const kernels::Context context{stream, {}};
+  const kernels::Context context{stream_, {}};
   for (const Parameter& parameter : parameters_) {
     const philox::Key key = philox::named_key(seed, parameter.name);
     if (parameter.init_bound > 0.0F) {
@@ -70,24 +70,23 @@ void ParameterSet::initialize(uint64_t seed) {
 }
 
 void ParameterSet::initialize_means() {
+  const kernels::Context context{stream_, {}};
   for (const Parameter& parameter : parameters_) {
-    std::ranges::fill(parameter.main.span<float>(), parameter.init_mean);
+    kernels::fill_uniform(context, {}, 0, parameter.init_mean, 0.0F, parameter.main);
   }
   round_values();
 }
 
 void ParameterSet::round_values() {
   if (values_.size_bytes() == 0) return;
-  Stream stream;
-  const kernels::Context context{stream, {}};
+  const kernels::Context context{stream_, {}};
   for (const Parameter& parameter : parameters_) {
     kernels::convert(context, parameter.main, parameter.value);
   }
 }
 
 void ParameterSet::start_gradients() {
-  Stream stream;
-  const kernels::Context context{stream, {}};
+  const kernels::Context context{stream_, {}};
   for (Parameter& parameter : parameters_) {
     parameter.grad_is_stale = parameter.write_first;
     if (!parameter.write_first) kernels::fill_zero(context, parameter.grad);
@@ -95,8 +94,7 @@ void ParameterSet::start_gradients() {
 }
 
 void ParameterSet::finish_gradients() {
-  Stream stream;
-  const kernels::Context context{stream, {}};
+  const kernels::Context context{stream_, {}};
   for (Parameter& parameter : parameters_) {
     if (std::exchange(parameter.grad_is_stale, false)) {
       kernels::fill_zero(context, parameter.grad);

@@ -43,9 +43,12 @@ class ParameterSet {
  public:
   ParameterSet() = default;
   /// Allocates the slabs for `parameters`, whose views it fills in; values are of type `dtype`.
+  /// `memory` is that of the device of `stream`.
   explicit ParameterSet(std::vector<Parameter> parameters, DType dtype = DType::f32,
-                        MemoryResource& memory = host_memory());
+                        MemoryResource& memory = host_memory(), Stream stream = Stream());
 
+  /// Where the slabs' kernels run.
+  const Stream& stream() const { return stream_; }
   std::vector<Parameter>& all() { return parameters_; }
   const std::vector<Parameter>& all() const { return parameters_; }
   /// Parameter of that name, or null.
@@ -72,6 +75,7 @@ class ParameterSet {
 
  private:
   std::vector<Parameter> parameters_;
+  Stream stream_;
   Buffer values_;  ///< empty in an fp32 model
   Buffer mains_;
   Buffer grads_;

@@ -14,7 +14,7 @@ std::vector<double> frequencies_of(const ModelConfig& config) {
 
 }  // namespace
 
-RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions,
+RotaryEmbedding::RotaryEmbedding(const Stream& stream, const ModelConfig& config, int64_t positions,
                                  MemoryResource& memory)
     : layout_(config.head_layout()), pairs_(config.rotary.pairs) {
   const std::vector<double> frequencies = frequencies_of(config);
@@ -22,15 +22,17 @@ RotaryEmbedding::RotaryEmbedding(const ModelConfig& config, int64_t positions,
   if (frequencies_ == 0) return;
   cos_PF_ = Tensor({positions, frequencies_}, DType::f32, memory);
   sin_PF_ = Tensor({positions, frequencies_}, DType::f32, memory);
-  float* cos = cos_PF_.span<float>().data();
-  float* sin = sin_PF_.span<float>().data();
+  std::vector<float> cosines;
+  std::vector<float> sines;
   for (int64_t position = 0; position < positions; ++position) {
     const double scaled = static_cast<double>(position) / config.rotary.interpolation_factor;
     for (const double frequency : frequencies) {
-      *cos++ = static_cast<float>(std::cos(scaled * frequency));
-      *sin++ = static_cast<float>(std::sin(scaled * frequency));
+      cosines.push_back(static_cast<float>(std::cos(scaled * frequency)));
+      sines.push_back(static_cast<float>(std::sin(scaled * frequency)));
     }
   }
+  stream.upload(cosines.data(), cos_PF_.view().raw(), cos_PF_.view().size_bytes());
+  stream.upload(sines.data(), sin_PF_.view().raw(), sin_PF_.view().size_bytes());
 }
 
 size_t RotaryEmbedding::size_bytes(const ModelConfig& config, int64_t positions) {

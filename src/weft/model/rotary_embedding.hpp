@@ -13,8 +13,9 @@ namespace weft::model {
 /// that backward is one part.
 class RotaryEmbedding {
  public:
-  /// Angles of `positions` positions, computed in fp64. Does nothing unless the model has rope.
-  RotaryEmbedding(const ModelConfig& config, int64_t positions,
+  /// Angles of `positions` positions, computed in fp64 on the host. Does nothing unless the model
+  /// has rope.
+  RotaryEmbedding(const Stream& stream, const ModelConfig& config, int64_t positions,
                   MemoryResource& memory = host_memory());
 
   /// Turns queries and keys of qkv_SBQ in place; its first row stands at position `past`.

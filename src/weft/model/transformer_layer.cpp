@@ -216,6 +216,9 @@ void TransformerLayer::backward_weight(const Context& context, ConstTensorView x
   norm1_.backward_weight(context, gradients.norm1_TH, x_TH, activations.norm1);
 }
 
+// Equal bits cost a GPU's backward 2 bytes for every pair of positions of a head: little up to here.
+constexpr int64_t kRepeatableSequence = 2048;
+
 kernels::AttentionSpec TransformerLayer::attention_spec(const ModelConfig& config,
                                                         const MicrobatchShape& shape) {
   return {.sequence = shape.sequence,
@@ -223,7 +226,9 @@ kernels::AttentionSpec TransformerLayer::attention_spec(const ModelConfig& confi
           .heads = config.num_attention_heads,
           .groups = config.query_groups(),
           .head_dim = config.kv_channels,
-          .dtype = config.dtype};
+          .dtype = config.dtype,
+          .dropout = config.attention_dropout,
+          .deterministic = shape.sequence <= kRepeatableSequence};
 }
 
 size_t TransformerLayer::workspace_bytes(const Stream& stream, const ModelConfig& config,

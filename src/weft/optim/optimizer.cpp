@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "weft/base/error.hpp"
@@ -67,6 +68,9 @@ Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
   }
   for (const Slot& slot : slots_) name_order_.push_back(&slot);
   std::ranges::sort(name_order_, {}, [](const Slot* slot) { return slot->parameter->name; });
+  for (const Slot* slot : name_order_) gradients_.emplace_back(slot->parameter->grad);
+  sums_.resize(slots_.size());
+  zeros_.resize(slots_.size());
 }
 
 StepResult Optimizer::step(const kernels::Context& context, const StepRates& rates) {
@@ -82,23 +86,25 @@ StepResult Optimizer::step(const kernels::Context& context, const StepRates& rat
 StepResult Optimizer::measure_gradients(const kernels::Context& context) const {
   StepResult result;
   result.loss_scale = loss_scale();
-  double sum = 0.0;
-  for (const Slot* slot : name_order_) {
-    // Squares of fp32 numbers do not overflow in fp64: a sum that is not finite means that an
-    // element is not.
-    const double squares = kernels::sum_of_squares(context, slot->parameter->grad);
-    if (!std::isfinite(squares) && !result.skipped) {
-      result.skipped = true;
-      result.non_finite = slot->parameter->name;
-    }
-    sum += squares;
+  kernels::sums_of_squares(context, gradients_, sums_);
+  // Squares of fp32 numbers do not overflow in fp64: a sum that is not finite means that an element
+  // is not.
+  const auto broken = std::ranges::find_if(sums_, [](double sum) { return !std::isfinite(sum); });
+  if (broken != sums_.end()) {
+    result.skipped = true;
+    result.non_finite = name_order_[static_cast<size_t>(broken - sums_.begin())]->parameter->name;
   }
-  result.grad_norm = std::sqrt(sum) / result.loss_scale;
+  result.grad_norm = std::sqrt(total_of_squares()) / result.loss_scale;
   if (result.skipped) return result;
-  for (const Slot& slot : slots_) {
-    result.num_zeros += kernels::count_zeros(context, slot.parameter->grad);
-  }
+  kernels::counts_of_zeros(context, gradients_, zeros_);
+  result.num_zeros = std::reduce(zeros_.begin(), zeros_.end());
   return result;
+}
+
+double Optimizer::total_of_squares() const {
+  double total = 0.0;
+  for (const double sum : sums_) total += sum;
+  return total;
 }
 
 double Optimizer::clip_coefficient(double grad_norm) const {
@@ -139,11 +145,10 @@ void Optimizer::update(const kernels::Context& context, const StepRates& rates, 
 }
 
 double Optimizer::params_norm(const kernels::Context& context) const {
-  double sum = 0.0;
-  for (const Slot* slot : name_order_) {
-    sum += kernels::sum_of_squares(context, slot->parameter->main);
-  }
-  return std::sqrt(sum);
+  std::vector<ConstTensorView> mains;
+  for (const Slot* slot : name_order_) mains.emplace_back(slot->parameter->main);
+  kernels::sums_of_squares(context, mains, sums_);
+  return std::sqrt(total_of_squares());
 }
 
 std::vector<StateTensor> Optimizer::state() const {

@@ -57,6 +57,8 @@ class Optimizer {
   /// Continues the loss scale of a saved run.
   void restore_scaler(const LossScalerState& state) { scaler_.restore(state); }
 
+  /// The context's workspace holds kernels::sums_workspace of the gradients.
+  ///
   /// Updates every parameter from its gradient, which is that of loss_scale() times the loss: norm,
   /// clipping to clip_grad, weight decay on matrices only. Gradients are read, never changed; an
   /// overflow skips the update and tells the loss scaler. The same gradients give the same bits
@@ -86,6 +88,8 @@ class Optimizer {
 
   bool is_adam() const { return config_.optimizer == "adam"; }
   StepResult measure_gradients(const kernels::Context& context) const;
+  /// Sum of sums_.
+  double total_of_squares() const;
   double clip_coefficient(double grad_norm) const;
   void update(const kernels::Context& context, const StepRates& rates, float grad_scale);
 
@@ -93,8 +97,11 @@ class Optimizer {
   LossScaler scaler_;
   Buffer first_;
   Buffer second_;
-  std::vector<Slot> slots_;              ///< in the order of the parameters
-  std::vector<const Slot*> name_order_;  ///< the same in the order of the names: order of sums
+  std::vector<Slot> slots_;                 ///< in the order of the parameters
+  std::vector<const Slot*> name_order_;     ///< the same in the order of the names: order of sums
+  std::vector<ConstTensorView> gradients_;  ///< in name_order_
+  mutable std::vector<double> sums_;        ///< of squares, one per parameter in name_order_
+  mutable std::vector<int64_t> zeros_;
   int64_t num_steps_ = 0;
 };
 

@@ -46,7 +46,7 @@ size_t Executor::adopt(schedule::Schedule schedule, int64_t num_microbatches) {
   check(!schedule::splits_backward(schedule) || chunk_->mode() == model::BackwardMode::split,
         ErrorKind::internal, "the schedule splits backward, the model chunk does not");
   schedule_ = std::move(schedule);
-  losses_.resize(static_cast<size_t>(num_microbatches));
+  num_microbatches_ = num_microbatches;
   return static_cast<size_t>(schedule::peak_charge(order).front());
 }
 
@@ -69,8 +69,7 @@ model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, L
     switch (task.kind) {
       case TaskKind::forward: {
         const model::Microbatch microbatch = source.microbatch(task.microbatch);
-        losses_[static_cast<size_t>(task.microbatch)] =
-            chunk_->forward(slot, microbatch, loss_scale * share(microbatch));
+        chunk_->enqueue_forward(slot, microbatch, loss_scale * share(microbatch));
         break;
       }
       case TaskKind::backward_input:
@@ -85,17 +84,14 @@ model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, L
     }
   }
   chunk_->finalize_gradients();
-  model::LossSum total;
-  for (const model::LossSum& loss : losses_) total += loss;
-  return total;
+  return chunk_->take_loss();
 }
 
 model::LossSum Executor::evaluate(MicrobatchSource& source, int64_t num_microbatches) {
-  model::LossSum total;
   for (int64_t m = 0; m < num_microbatches; ++m) {
-    total += chunk_->evaluate(slots_.front(), source.microbatch(m));
+    chunk_->enqueue_evaluation(slots_.front(), source.microbatch(m));
   }
-  return total;
+  return chunk_->take_loss();
 }
 
 }  // namespace weft::pipeline

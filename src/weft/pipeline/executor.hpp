@@ -36,7 +36,7 @@ class Executor {
   /// executor has slots for.
   void set_schedule(schedule::Schedule schedule, int64_t num_microbatches);
   /// Microbatches of a step.
-  int64_t num_microbatches() const { return static_cast<int64_t>(losses_.size()); }
+  int64_t num_microbatches() const { return num_microbatches_; }
 
   /// One step: zeroes the gradients, runs every task, joins the gradients. The gradient is that of
   /// loss_scale times the mean that `mean` names. Returns the loss over all tokens. A mean over
@@ -59,7 +59,7 @@ class Executor {
 
   model::ModelChunk* chunk_;
   schedule::Schedule schedule_;
-  std::vector<model::LossSum> losses_;  ///< of the step's microbatches
+  int64_t num_microbatches_ = 0;
   Buffer memory_;
   std::vector<model::ActivationSlot> slots_;  ///< microbatch m uses slot m mod size
 };

@@ -200,7 +200,7 @@ void KernelBenchmark::residuals() {
 
 void KernelBenchmark::rotary() {
   if (config_.position_embedding != model::PositionEmbedding::rope) return;
-  const model::RotaryEmbedding rotary(config_, shape_.sequence);
+  const model::RotaryEmbedding rotary(stream_, config_, shape_.sequence);
   Tensor qkv = tensor({shape_.sequence, shape_.samples, config_.head_layout().qkv_width()});
   const int64_t turned = shape_.tokens() * (config_.num_attention_heads + config_.query_groups()) *
                          config_.kv_channels;

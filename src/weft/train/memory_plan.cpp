@@ -15,7 +15,7 @@ double megabytes(int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
 
 }  // namespace
 
-MemoryPlan plan_memory(const TrainConfig& config) {
+MemoryPlan plan_memory(const TrainConfig& config, const Stream& stream) {
   const model::ModelConfig& model = config.model;
   const model::MicrobatchShape shape{.sequence = config.sequence_length,
                                      .samples = config.micro_batch_size};
@@ -27,7 +27,7 @@ MemoryPlan plan_memory(const TrainConfig& config) {
           .optimizer_bytes = optim::num_states(config.optimizer) * bytes(sizes.main_bytes),
           .activation_bytes =
               bytes(model::ModelChunk::slot_bytes(model, shape, model::BackwardMode::fused)),
-          .workspace_bytes = bytes(model::ModelChunk::scratch_bytes(Stream{}, model, shape))};
+          .workspace_bytes = bytes(model::ModelChunk::scratch_bytes(stream, model, shape))};
 }
 
 std::string memory_plan_line(const MemoryPlan& plan) {
@@ -39,15 +39,15 @@ std::string memory_plan_line(const MemoryPlan& plan) {
       megabytes(plan.workspace_bytes), megabytes(plan.total()));
 }
 
-void check_fits(const MemoryPlan& plan, int64_t available_bytes) {
+void check_fits(const MemoryPlan& plan, int64_t available_bytes, const std::string& owner) {
   if (plan.total() <= available_bytes) return;
   fail_with_hint(ErrorKind::device,
                  plan.activation_bytes > plan.total() / 2
                      ? "--recompute-granularity full --recompute-method uniform "
                        "--recompute-num-layers 1, or a smaller --micro-batch-size or --seq-length"
                      : "a smaller --hidden-size or --num-layers",
-                 "the run needs {:.0f} MB, this machine has {:.0f} MB ({})",
-                 megabytes(plan.total()), megabytes(available_bytes), memory_plan_line(plan));
+                 "the run needs {:.0f} MB, {} has {:.0f} MB ({})", megabytes(plan.total()), owner,
+                 megabytes(available_bytes), memory_plan_line(plan));
 }
 
 }  // namespace weft::train

@@ -21,14 +21,16 @@ struct MemoryPlan {
   }
 };
 
-/// The plan of `config`, whose vocabulary size is known, on the calling thread's number of threads
-/// (kernels::set_num_threads).
-MemoryPlan plan_memory(const TrainConfig& config);
+/// The plan of `config`, whose vocabulary size is known, for the device of `stream`, on the calling
+/// thread's number of threads (kernels::set_num_threads).
+MemoryPlan plan_memory(const TrainConfig& config, const Stream& stream = Stream());
 
 /// The plan as one console line in MB.
 std::string memory_plan_line(const MemoryPlan& plan);
 
-/// Throws Error{device}, naming the flags that help, when the plan exceeds `available_bytes`.
-void check_fits(const MemoryPlan& plan, int64_t available_bytes);
+/// Throws Error{device}, naming the flags that help, when the plan exceeds the `available_bytes` of
+/// `owner`, for example "this machine".
+void check_fits(const MemoryPlan& plan, int64_t available_bytes,
+                const std::string& owner = "this machine");
 
 }  // namespace weft::train

@@ -80,10 +80,15 @@ class Pretraining {
     }
     // Workspace is planned for the threads that will use it.
     if (config_.threads_per_rank > 0) kernels::set_num_threads(config_.threads_per_rank);
-    const MemoryPlan plan = plan_memory(config_);
+    device_ = choose_device(config_.device);
+    if (device_.is_gpu()) logger_.result(fmt::format("training on {}", device_.description()));
+    const MemoryPlan plan = plan_memory(config_, device_.make_stream());
     logger_.result(memory_plan_line(plan));
-    const Device device = choose_device(config_.device, plan.total());
-    if (device.type == DeviceType::cpu) check_fits(plan, machine_memory());
+    if (device_.is_gpu()) {
+      check_fits(plan, device_.gpu().free_bytes, device_.description());
+    } else {
+      check_fits(plan, machine_memory());
+    }
   }
 
   void dry_run() {
@@ -126,7 +131,7 @@ class Pretraining {
 
   TrainingEnd run_rank(const comm::RankContext& rank) {
     timers_.start(observe::timer_name::kModelAndOptimizerSetup);
-    Trainer trainer(config_, datasets_, rank);
+    Trainer trainer(config_, datasets_, rank, device_);
     const ModelRecord record{.model = config_.model,
                              .tokenizer = config_.tokenizer,
                              .tokenizer_vocab_size = tokenizer_->vocab_size()};
@@ -188,6 +193,7 @@ class Pretraining {
   }
 
   TrainConfig config_;
+  ComputeDevice device_;
   const observe::ProgressOptions* progress_;
   Logger& logger_;
   Clock::time_point start_ = Clock::now();

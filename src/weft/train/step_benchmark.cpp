@@ -47,19 +47,20 @@ double StepBenchmark::median_gemm_gflops() const {
   return median_of(steps, [](const MeasuredStep& step) { return step.gemm_gflops; });
 }
 
-StepBenchmark benchmark_steps(const TrainConfig& config, const StepBenchmarkOptions& options) {
+StepBenchmark benchmark_steps(const TrainConfig& config, const StepBenchmarkOptions& options,
+                              const ComputeDevice& device) {
   RecordingLogger silent;
   const auto tokenizer = tokenizer::make_tokenizer(config.tokenizer);
   const int64_t samples = (options.steps + options.warmup_steps) * config.global_batch_size;
   const data::Datasets datasets = data::build_datasets(
       config.data, {.train = samples, .valid = 0, .test = 0}, *tokenizer, config.tokenizer, silent);
-  Stream probe_stream;
-  kernels::GemmRate rate(probe_stream, config.model.dtype);
+  Stream probe_stream = device.make_stream();
+  kernels::GemmRate rate(probe_stream, config.model.dtype, device.memory());
   rate.measure(options.probe_seconds);
 
   StepBenchmark result;
   const int64_t resident_before = process_memory().resident;
-  Trainer trainer(config, datasets, comm::RankContext{.logger = silent});
+  Trainer trainer(config, datasets, comm::RankContext{.logger = silent}, device);
   result.planned_bytes = static_cast<int64_t>(trainer.planned_bytes());
   result.flops_per_step = flops_per_iteration(theoretical_model(config), config.sequence_length,
                                               config.global_batch_size);

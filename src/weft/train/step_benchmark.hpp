@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/device/compute_device.hpp"
 #include "weft/train/train_config.hpp"
 
 namespace weft::train {
@@ -53,6 +54,7 @@ struct StepBenchmarkOptions {
 /// Trains on mock data, optimizer included, and measures each step between two measurements of the
 /// rate of matrix products (reference/cpu.md 8). `config` is complete; threads are the calling
 /// thread's (kernels::set_num_threads).
-StepBenchmark benchmark_steps(const TrainConfig& config, const StepBenchmarkOptions& options);
+StepBenchmark benchmark_steps(const TrainConfig& config, const StepBenchmarkOptions& options,
+                              const ComputeDevice& device = ComputeDevice());
 
 }  // namespace weft::train

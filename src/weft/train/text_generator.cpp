@@ -20,7 +20,8 @@ size_t complete_prefix(std::string_view text) {
 }  // namespace
 
 TextGenerator::TextGenerator(const std::filesystem::path& root, const std::string& vocab_file,
-                             const std::string& merge_file) {
+                             const std::string& merge_file, const ComputeDevice& device)
+    : device_(device), stream_(device.make_stream()) {
   const auto state = checkpoint::load_state(root);
   if (!state) {
     fail_with_hint(ErrorKind::checkpoint, "--load DIR as given to weft pretrain --save DIR",
@@ -35,7 +36,7 @@ TextGenerator::TextGenerator(const std::filesystem::path& root, const std::strin
                    "the tokenizer has {} tokens, the checkpoint's had {}", tokenizer_->vocab_size(),
                    record_.tokenizer_vocab_size);
   }
-  parameters_ = model::make_gpt_parameters(record_.model);
+  parameters_ = model::make_gpt_parameters(record_.model, device_.memory(), stream_);
   checkpoint::load_model(root, parameters_, nullptr);
 }
 
@@ -43,7 +44,7 @@ GeneratedText TextGenerator::generate(const std::string& prompt, int64_t max_tok
                                       const model::SamplingConfig& sampling,
                                       const std::function<void(std::string_view)>& on_text) const {
   const auto start = std::chrono::steady_clock::now();
-  model::Generator generator(stream_, record_.model, parameters_);
+  model::Generator generator(stream_, record_.model, parameters_, device_.memory());
   std::vector<int32_t> sequence = tokenizer_->encode(prompt);
   // Documents end with eod, so eod is also what stands before the first word of one.
   if (sequence.empty()) sequence.push_back(tokenizer_->eod());

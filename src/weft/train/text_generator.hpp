@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weft/device/compute_device.hpp"
 #include "weft/model/generator.hpp"
 #include "weft/model/sampling.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
@@ -25,11 +26,11 @@ struct GeneratedText {
 /// A trained model with its tokenizer, ready to continue prompts.
 class TextGenerator {
  public:
-  /// Loads the latest checkpoint below `root`. `vocab_file` and `merge_file` replace the saved
-  /// paths unless they are empty. Throws Error{checkpoint} when there is no checkpoint or it is
-  /// damaged.
+  /// Loads the latest checkpoint below `root` to `device`. `vocab_file` and `merge_file` replace
+  /// the saved paths unless they are empty. Throws Error{checkpoint} when there is no checkpoint or
+  /// it is damaged.
   TextGenerator(const std::filesystem::path& root, const std::string& vocab_file,
-                const std::string& merge_file);
+                const std::string& merge_file, const ComputeDevice& device = ComputeDevice());
 
   /// Continues `prompt` by at most `max_tokens` tokens; ends early at the end-of-document token or
   /// when the model's positions are used up. An empty prompt starts a new document. `on_text` gets
@@ -43,6 +44,7 @@ class TextGenerator {
  private:
   ModelRecord record_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
+  ComputeDevice device_;
   mutable Stream stream_;
   mutable model::ParameterSet parameters_;
 };

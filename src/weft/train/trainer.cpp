@@ -14,8 +14,9 @@ namespace weft::train {
 
 namespace {
 
-model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource& memory) {
-  model::ParameterSet parameters = model::make_gpt_parameters(config.model, memory);
+model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource& memory,
+                                       const Stream& stream) {
+  model::ParameterSet parameters = model::make_gpt_parameters(config.model, memory, stream);
   if (config.draw_weights) {
     parameters.initialize(config.seed);
   } else {
@@ -43,13 +44,15 @@ class TimedSource final : public pipeline::MicrobatchSource {
 }  // namespace
 
 Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
-                 const comm::RankContext& rank)
+                 const comm::RankContext& rank, const ComputeDevice& device)
     : config_(config),
       rank_(rank.rank),
       shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
       batches_(config.batch_schedule()),
-      memory_(static_cast<size_t>(plan_memory(config).total())),
-      parameters_(initial_parameters(config, memory_)),
+      device_(device),
+      stream_(device.make_stream()),
+      memory_(static_cast<size_t>(plan_memory(config, stream_).total()), device_.memory()),
+      parameters_(initial_parameters(config, memory_, stream_)),
       chunk_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
              {.hidden = config.model.hidden_dropout,
               .attention = config.model.attention_dropout,
@@ -105,7 +108,7 @@ optim::StepResult Trainer::update() {
   if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kOptimizer);
   const int64_t samples = state_.schedule_samples;
   return optimizer_.step(
-      {stream_, {}},
+      chunk_.context(),
       {.learning_rate = optim::learning_rate(config_.schedule, samples),
        .weight_decay = optim::weight_decay(config_.schedule, samples),
        .decoupled_learning_rate = optim::decoupled_learning_rate(config_.schedule, samples)});
@@ -159,6 +162,6 @@ data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
           .data_sharding = config_.data_sharding};
 }
 
-double Trainer::params_norm() const { return optimizer_.params_norm({stream_, {}}); }
+double Trainer::params_norm() const { return optimizer_.params_norm(chunk_.context()); }
 
 }  // namespace weft::train

@@ -7,6 +7,7 @@
 #include "weft/checkpoint/train_state.hpp"
 #include "weft/comm/rank_context.hpp"
 #include "weft/data/build_datasets.hpp"
+#include "weft/device/compute_device.hpp"
 #include "weft/model/model_chunk.hpp"
 #include "weft/model/parameter.hpp"
 #include "weft/observe/timers.hpp"
@@ -31,10 +32,11 @@ struct IterationResult {
 /// Prints nothing; pretrain.cpp drives it.
 class Trainer {
  public:
-  /// Takes all memory of the run. `config` is complete (its vocabulary is known); `datasets`
-  /// outlives the trainer. Parameters start from `config.seed`, or as zeros where the run draws
-  /// none.
-  Trainer(const TrainConfig& config, const data::Datasets& datasets, const comm::RankContext& rank);
+  /// Takes all memory of the run from `device`. `config` is complete (its vocabulary is known);
+  /// `datasets` outlives the trainer. Parameters start from `config.seed`, or as zeros where the
+  /// run draws none.
+  Trainer(const TrainConfig& config, const data::Datasets& datasets, const comm::RankContext& rank,
+          const ComputeDevice& device = ComputeDevice());
 
   /// Runs one iteration: all microbatches, the optimizer, the counters. Throws Error{numeric} when
   /// the loss or the gradient norm is not finite and config.check_for_nan is on.
@@ -81,6 +83,7 @@ class Trainer {
   model::MicrobatchShape shape_;
   BatchSchedule batches_;
   std::optional<BatchSource> train_source_;  ///< empty without training data
+  ComputeDevice device_;
   mutable Stream stream_;
   PlannedMemory memory_;
   model::ParameterSet parameters_;

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <cublasLt.h>
+
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "weft/kernels/column_product.hpp"
 
@@ -19,6 +23,15 @@ class CublasLtProduct {
   /// Sets what the epilogue reads or writes; null without it. cuBLASLt chooses an algorithm by the
   /// alignment of these, so they are set before it is asked for one.
   void set_pointers(const void* bias, const void* aux);
+
+  /// Algorithms that cuBLASLt offers for these pointers' alignments and a workspace of that size,
+  /// the likely fastest first; at most `most`, perhaps none. 16-bit results are rounded once.
+  std::vector<cublasLtMatmulAlgo_t> algorithms(cublasLtHandle_t handle, size_t workspace_bytes,
+                                               int most) const;
+  /// Enqueues the product by `algorithm`, one of algorithms(). Returns what cuBLASLt says.
+  cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream,
+                     const cublasLtMatmulAlgo_t& algorithm, const void* first, const void* second,
+                     void* result, std::span<std::byte> workspace) const;
 
   /// The description, read back from cuBLASLt.
   ColumnProduct description() const;
