@@ -34,6 +34,7 @@ void add_config(CLI::App& app, Program& program);
 void add_completion(CLI::App& app, Program& program);
 void add_bench(CLI::App& app, Program& program);
 void add_launch(CLI::App& app, Program& program);
+void add_selftest(CLI::App& app, Program& program);
 
 /// Declare `weft bench schedules`, `train`, `gemm` and `kernels` on the bench command.
 void add_bench_schedules(CLI::App& bench, Program& program);

@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
   weft::app::add_explain(app, program);
   weft::app::add_bench(app, program);
   weft::app::add_launch(app, program);
+  weft::app::add_selftest(app, program);
   try {
     check_command(app, words);
     app.parse(take_option_words(words, program), argv);

@@ -39,9 +39,9 @@ struct GroupSummary {
 };
 
 std::string text_of(const selftest::CheckResult& result) {
-  return fmt::format("{} {:<10} {}: {:.2e} (at most {:.1e}){}{}", result.passed ? "ok    " : "FAILED",
-                     result.group, result.name, result.error, result.tolerance,
-                     result.note.empty() ? "" : ": ", result.note);
+  return fmt::format("{} {:<10} {}: {:.2e} (at most {:.1e}){}{}",
+                     result.passed ? "ok    " : "FAILED", result.group, result.name, result.error,
+                     result.tolerance, result.note.empty() ? "" : ": ", result.note);
 }
 
 nlohmann::ordered_json json_of(const selftest::CheckResult& result) {
@@ -54,7 +54,8 @@ int run(const SelftestOptions& options, const Program& program, Logger& logger) 
   std::vector<GroupSummary> summaries;
   nlohmann::ordered_json checks = nlohmann::ordered_json::array();
   for (const Group& group : kGroups) {
-    if (!options.groups.empty() && std::ranges::find(options.groups, group.name) == options.groups.end()) {
+    if (!options.groups.empty() &&
+        std::ranges::find(options.groups, group.name) == options.groups.end()) {
       continue;
     }
     GroupSummary summary{.name = group.name};
@@ -68,7 +69,8 @@ int run(const SelftestOptions& options, const Program& program, Logger& logger) 
         logger.result(text_of(result));
       }
     });
-    summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    summary.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     summaries.push_back(summary);
   }
   int64_t failed = 0;
@@ -92,11 +94,13 @@ int run(const SelftestOptions& options, const Program& program, Logger& logger) 
 
 void add_selftest(CLI::App& app, Program& program) {
   CLI::App* command = app.add_subcommand(
-      "selftest", "checks what a device computes against the CPU: kernels, products, attention, training");
+      "selftest",
+      "checks what a device computes against the CPU: kernels, products, attention, training");
   auto options = std::make_shared<SelftestOptions>();
   command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N [auto]");
   command
-      ->add_option("--group", options->groups, "only these groups: kernels, products, attention, training")
+      ->add_option("--group", options->groups,
+                   "only these groups: kernels, products, attention, training")
       ->check(CLI::IsMember({"kernels", "products", "attention", "training"}));
   command->add_flag("--all", options->all, "print passed checks too");
   command->add_flag("--json", program.json, "one JSON object on stdout");

@@ -70,16 +70,16 @@ TEST(Buffer, ReturnsItsMemoryOnceAfterMoves) {
 TEST(PlannedMemory, IsOneBlockOfItsSource) {
   CountingMemory memory;
   {
-    PlannedMemory planned(256, memory);
-    EXPECT_EQ(memory.taken, 256u);
+    PlannedMemory planned(512, memory);
+    EXPECT_EQ(memory.taken, 512u);
     const Buffer first(100, planned);
     const Buffer second(64, planned);
     EXPECT_EQ(first.device(), memory.device());
-    EXPECT_EQ(second.data() - first.data(), 128);
+    EXPECT_EQ(second.data() - first.data(), 256);
     EXPECT_EQ(memory.cleared, 164u);
-    EXPECT_EQ(memory.taken, 256u);
+    EXPECT_EQ(memory.taken, 512u);
   }
-  EXPECT_EQ(memory.returned, 256u);
+  EXPECT_EQ(memory.returned, 512u);
 }
 
 TEST(HostMemory, SaysHowMuchItCouldNotGive) {
@@ -98,11 +98,11 @@ TEST(HostMemory, SaysHowMuchItCouldNotGive) {
   FAIL() << "the machine gave 2^62 bytes";
 }
 
-TEST(AlignedSize, RoundsUpToCacheLines) {
+TEST(AlignedSize, RoundsUpToTheAlignment) {
   EXPECT_EQ(aligned_size(0), 0u);
-  EXPECT_EQ(aligned_size(1), 64u);
-  EXPECT_EQ(aligned_size(64), 64u);
-  EXPECT_EQ(aligned_size(65), 128u);
+  EXPECT_EQ(aligned_size(1), 256u);
+  EXPECT_EQ(aligned_size(256), 256u);
+  EXPECT_EQ(aligned_size(257), 512u);
 }
 
 TEST(Device, NamesItself) {

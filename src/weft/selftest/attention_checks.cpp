@@ -59,10 +59,9 @@ void check_case(Twins& twins, kernels::AttentionSpec spec, const Extras& extras,
   const auto body = [&](const Twins::Side& side) {
     const kernels::AttentionPlan plan(side.context.stream, spec);
     const kernels::Dropout dropout =
-        extras.dropout > 0.0
-            ? kernels::Dropout(extras.dropout, 1234, 2, kernels::DropoutSite::attention,
-                               side.ids(samples))
-            : kernels::Dropout();
+        extras.dropout > 0.0 ? kernels::Dropout(extras.dropout, 1234, 2,
+                                                kernels::DropoutSite::attention, side.ids(samples))
+                             : kernels::Dropout();
     const ConstTensorView first_keys = extras.documents ? side(starts) : ConstTensorView();
     plan.forward(side.context, dropout, side(qkv), side(out), side(lse), first_keys);
     plan.backward(side.context, dropout, side(dout), side(qkv), side(out), side(lse), side(dqkv),
@@ -85,8 +84,8 @@ void check_case(Twins& twins, kernels::AttentionSpec spec, const Extras& extras,
   twins.clear();
 }
 
-/// What a library's own masks can be held to: rows of values that are all 1 stay near 1, and the same
-/// call gives the same bits.
+/// What a library's own masks can be held to: rows of values that are all 1 stay near 1, and the
+/// same call gives the same bits.
 void check_library_dropout(Twins& twins, DType dtype, const ResultSink& sink) {
   const kernels::AttentionSpec spec{.sequence = 256,
                                     .microbatch = 2,
@@ -147,8 +146,8 @@ void check_cache(Twins& twins, DType dtype, const ResultSink& sink) {
                    kernels::attention_with_cache(side.context, kHeads, kGroups, kHeadDim,
                                                  side(next), 33, cache, side(next_out));
                  });
-                 return std::max({twins.error(first_out), twins.error(next_out),
-                                  twins.error(keys), twins.error(values)});
+                 return std::max({twins.error(first_out), twins.error(next_out), twins.error(keys),
+                                  twins.error(values)});
                });
   twins.clear();
 }

@@ -8,8 +8,8 @@ namespace weft::selftest {
 
 /// What one check found.
 struct CheckResult {
-  std::string group;  ///< "kernels", "products", "attention", "training"
-  std::string name;   ///< for example "layer_norm_forward bf16 256x768"
+  std::string group;       ///< "kernels", "products", "attention", "training"
+  std::string name;        ///< for example "layer_norm_forward bf16 256x768"
   double error = 0.0;      ///< largest relative error, or what `note` says
   double tolerance = 0.0;  ///< the error may not be above it
   bool passed = false;     ///< NaN never passes

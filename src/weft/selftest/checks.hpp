@@ -8,19 +8,19 @@
 
 namespace weft::selftest {
 
-/// Every kernel of kernels::KernelTable in every element type, for sizes that fill packs and for odd
-/// ones.
+/// Every kernel of kernels::KernelTable in every element type, for sizes that fill packs and for
+/// odd ones.
 void check_kernels(const ComputeDevice& device, const ResultSink& sink);
 
 /// The products of linear layers (reference/cuda.md 1.1) in every element type.
 void check_products(const ComputeDevice& device, const ResultSink& sink);
 
-/// Attention forward and backward, with grouped queries, odd sizes, documents and dropout, and with a
-/// cache.
+/// Attention forward and backward, with grouped queries, odd sizes, documents and dropout, and with
+/// a cache.
 void check_attention(const ComputeDevice& device, const ResultSink& sink);
 
-/// Small GPT and Llama models: 20 steps on the CPU and on the device, the device's bits repeated, the
-/// memory plan against the memory taken.
+/// Small GPT and Llama models: 20 steps on the CPU and on the device, the device's bits repeated,
+/// the memory plan against the memory taken.
 void check_training(const ComputeDevice& device, const ResultSink& sink);
 
 }  // namespace weft::selftest

@@ -27,8 +27,8 @@ class KernelCheck {
   DType dtype;
   DType stream = dtype;  ///< of the residual stream
 
-  /// Runs `body` on both sides and compares what it wrote to `results`; the tolerance of each is that
-  /// of its type, and the worst error relative to it counts.
+  /// Runs `body` on both sides and compares what it wrote to `results`; the tolerance of each is
+  /// that of its type, and the worst error relative to it counts.
   void compare(const std::string& kernel, const std::vector<Twin*>& results,
                const std::function<void(const Twins::Side&)>& body) {
     const double tolerance = tolerance_of(dtype);

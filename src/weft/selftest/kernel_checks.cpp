@@ -117,15 +117,13 @@ void check_heads(KernelCheck& check, DType dtype, int64_t head_dim) {
   Twin& queries = check.twins.output({tokens * layout.heads, head_dim}, dtype);
   Twin& keys = check.twins.output({tokens * layout.groups, head_dim}, dtype);
   Twin& back = check.twins.zeros({tokens, layout.qkv_width()}, dtype);
-  check.compare("gather_heads, scatter_heads", {&queries, &keys, &back},
-                [&](const Twins::Side& s) {
-                  for (Twin* rows : {&queries, &keys}) {
-                    const auto part =
-                        rows == &queries ? kernels::HeadPart::queries : kernels::HeadPart::keys;
-                    kernels::gather_heads(s.context, layout, part, s(qkv), s(*rows));
-                    kernels::scatter_heads(s.context, layout, part, s(*rows), s(back));
-                  }
-                });
+  check.compare("gather_heads, scatter_heads", {&queries, &keys, &back}, [&](const Twins::Side& s) {
+    for (Twin* rows : {&queries, &keys}) {
+      const auto part = rows == &queries ? kernels::HeadPart::queries : kernels::HeadPart::keys;
+      kernels::gather_heads(s.context, layout, part, s(qkv), s(*rows));
+      kernels::scatter_heads(s.context, layout, part, s(*rows), s(back));
+    }
+  });
 }
 
 void check_embedding(KernelCheck& check, DType dtype, DType stream) {
@@ -208,14 +206,12 @@ void check_elementwise(KernelCheck& check, DType dtype) {
     kernels::convert(s.context, s(x), s(as_f32));
     kernels::convert_rows(s.context, s(x), columns, s(narrow));
   });
-  check.compare("column_sum", {&sum}, [&](const Twins::Side& s) {
-    kernels::column_sum(s.context, s(x), s(sum));
-  });
+  check.compare("column_sum", {&sum},
+                [&](const Twins::Side& s) { kernels::column_sum(s.context, s(x), s(sum)); });
   Twin& wide = check.twins.normal(shape, DType::f32);
   Twin& rounded = check.twins.output(shape, dtype);
-  check.compare("convert from f32", {&rounded}, [&](const Twins::Side& s) {
-    kernels::convert(s.context, s(wide), s(rounded));
-  });
+  check.compare("convert from f32", {&rounded},
+                [&](const Twins::Side& s) { kernels::convert(s.context, s(wide), s(rounded)); });
 }
 
 void check_optimizer(KernelCheck& check, DType dtype) {

@@ -35,25 +35,61 @@ std::vector<SmallModel> small_models() {
            {"--num-layers", "2", "--hidden-size", "128", "--num-attention-heads", "4",
             "--max-position-embeddings", "128", "--hidden-dropout", "0.1"}},
           {"llama",
-           {"--num-layers", "2", "--hidden-size", "128", "--num-attention-heads", "4",
-            "--group-query-attention", "--num-query-groups", "2", "--swiglu", "--normalization",
-            "RMSNorm", "--disable-bias-linear", "--position-embedding-type", "rope",
-            "--untie-embeddings-and-output-weights", "--ffn-hidden-size", "344",
-            "--max-position-embeddings", "128", "--qk-layernorm"}}};
+           {"--num-layers",
+            "2",
+            "--hidden-size",
+            "128",
+            "--num-attention-heads",
+            "4",
+            "--group-query-attention",
+            "--num-query-groups",
+            "2",
+            "--swiglu",
+            "--normalization",
+            "RMSNorm",
+            "--disable-bias-linear",
+            "--position-embedding-type",
+            "rope",
+            "--untie-embeddings-and-output-weights",
+            "--ffn-hidden-size",
+            "344",
+            "--max-position-embeddings",
+            "128",
+            "--qk-layernorm"}}};
 }
 
 train::TrainConfig config_of(const SmallModel& model, const Words& precision) {
-  Words words = {"--seq-length", "128", "--micro-batch-size", "2", "--global-batch-size", "4",
-                 "--mock-data", "--tokenizer-type", "NullTokenizer", "--vocab-size", "500", "--lr",
-                 "1e-3", "--train-iters", std::to_string(kSteps), "--split", "1,0,0",
-                 "--attention-dropout", "0", "--hidden-dropout", "0", "--clip-grad", "1.0",
-                 "--weight-decay", "0.01"};
+  Words words = {"--seq-length",
+                 "128",
+                 "--micro-batch-size",
+                 "2",
+                 "--global-batch-size",
+                 "4",
+                 "--mock-data",
+                 "--tokenizer-type",
+                 "NullTokenizer",
+                 "--vocab-size",
+                 "500",
+                 "--lr",
+                 "1e-3",
+                 "--train-iters",
+                 std::to_string(kSteps),
+                 "--split",
+                 "1,0,0",
+                 "--attention-dropout",
+                 "0",
+                 "--hidden-dropout",
+                 "0",
+                 "--clip-grad",
+                 "1.0",
+                 "--weight-decay",
+                 "0.01"};
   words.insert(words.end(), model.words.begin(), model.words.end());
   words.insert(words.end(), precision.begin(), precision.end());
   train::TrainConfig config = train::prepare_run({.arguments = words, .environment = {}}).config;
   const auto tokenizer = tokenizer::make_tokenizer(config.tokenizer);
-  config.model.vocab_size = tokenizer::padded_vocab_size(
-      tokenizer->vocab_size(), config.make_vocab_size_divisible_by, 1);
+  config.model.vocab_size =
+      tokenizer::padded_vocab_size(tokenizer->vocab_size(), config.make_vocab_size_divisible_by, 1);
   return config;
 }
 
@@ -73,10 +109,9 @@ int64_t free_bytes(const ComputeDevice& device) {
 Course train(const train::TrainConfig& config, const ComputeDevice& device) {
   RecordingLogger silent;
   const auto tokenizer = tokenizer::make_tokenizer(config.tokenizer);
-  const data::Datasets datasets =
-      data::build_datasets(config.data,
-                           {.train = kSteps * config.global_batch_size, .valid = 0, .test = 0},
-                           *tokenizer, config.tokenizer, silent);
+  const data::Datasets datasets = data::build_datasets(
+      config.data, {.train = kSteps * config.global_batch_size, .valid = 0, .test = 0}, *tokenizer,
+      config.tokenizer, silent);
   Course course;
   const int64_t before = device.is_gpu() ? free_bytes(device) : 0;
   train::Trainer trainer(config, datasets, comm::RankContext{.logger = silent}, device);
@@ -94,7 +129,8 @@ Course train(const train::TrainConfig& config, const ComputeDevice& device) {
 double distance(const std::vector<double>& values, const std::vector<double>& expected) {
   double worst = 0.0;
   for (size_t i = 0; i < values.size(); ++i) {
-    const double difference = std::abs(values[i] - expected[i]) / std::max(1e-6, std::abs(expected[i]));
+    const double difference =
+        std::abs(values[i] - expected[i]) / std::max(1e-6, std::abs(expected[i]));
     if (!(difference <= worst)) worst = difference;
   }
   return worst;
@@ -112,24 +148,22 @@ void check_model(const ComputeDevice& device, const SmallModel& model, const Wor
     first = train(config, device);
     return distance(first.losses, cpu.losses);
   });
-  report_check(sink, "training", label + ": norm of the first gradient", tolerance, [&] {
-    return std::abs(first.norms.at(0) / cpu.norms.at(0) - 1.0);
-  });
+  report_check(sink, "training", label + ": norm of the first gradient", tolerance,
+               [&] { return std::abs(first.norms.at(0) / cpu.norms.at(0) - 1.0); });
   report_check(sink, "training", label + ": the same bits again", 0.0, [&] {
     const Course again = train(config_of(model, precision), device);
     return distance(again.losses, first.losses) + distance(again.norms, first.norms);
   });
-  report_check(sink, "training", label + ": the loss falls", 0.0, [&] {
-    return first.losses.back() < first.losses.front() ? 0.0 : 1.0;
-  });
+  report_check(sink, "training", label + ": the loss falls", 0.0,
+               [&] { return first.losses.at(kSteps - 1) < first.losses.at(0) ? 0.0 : 1.0; });
   if (!device.is_gpu()) return;
-  CheckResult memory{.group = "training",
-                     .name = label + ": memory taken beyond the plan, GB",
-                     .error = (static_cast<double>(first.taken_bytes) -
-                               static_cast<double>(first.planned_bytes)) *
-                              1e-9,
-                     .tolerance = 0.5,
-                     .note = {}};
+  CheckResult memory{
+      .group = "training",
+      .name = label + ": memory taken beyond the plan, GB",
+      .error = (static_cast<double>(first.taken_bytes) - static_cast<double>(first.planned_bytes)) *
+               1e-9,
+      .tolerance = 0.5,
+      .note = {}};
   memory.passed = memory.error <= memory.tolerance;
   sink(memory);
 }

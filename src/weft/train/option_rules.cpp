@@ -357,7 +357,7 @@ void Rules::intervals() {
   integer_between("eval_iters", 0, kLargest);
   integer_between("exit_duration_in_mins", 0);
   integer_between("threads_per_rank", 1, 4096);
-  require(parse_device(values_.text("device")).has_value(),
+  require(values_.text("device") == "auto" || parse_device(values_.text("device")).has_value(),
           fmt::format("the device is not known (got {}, expected auto, cpu, cuda or cuda:N)",
                       values_.text("device")),
           "--device auto");
