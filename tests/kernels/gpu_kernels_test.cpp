@@ -4,14 +4,10 @@
 
 #include <array>
 
-#include "support/emulated_block.hpp"
-#include "support/tensor_near.hpp"
+#include "support/gpu_kernels.hpp"
 #include "weft/kernels/activation.hpp"
 #include "weft/kernels/activation_kernels.hpp"
 #include "weft/kernels/adamw_kernel.hpp"
-#include "weft/kernels/column_kernels.hpp"
-#include "weft/kernels/cross_entropy.hpp"
-#include "weft/kernels/cross_entropy_kernels.hpp"
 #include "weft/kernels/dropout.hpp"
 #include "weft/kernels/dropout_kernel.hpp"
 #include "weft/kernels/elementwise.hpp"
@@ -24,34 +20,7 @@ namespace {
 
 using namespace weft::testing;  // NOLINT(google-build-using-namespace)
 
-constexpr NormConstants kConstants{.epsilon = 1e-5F, .gamma_offset = 1.0F};
-/// Less than a warp, a pack and a bit, more than one pack a thread.
-constexpr std::array<int64_t, 5> kWidths = {1, 24, 77, 1600, 4097};
-
-template <typename T>
-class GpuKernels : public ::testing::Test {
- protected:
-  static Tensor random(Shape shape, uint32_t seed, double centre = 0.0) {
-    return as_type(dtype_of<T>, random_tensor(shape, seed, 1.0, centre));
-  }
-  static Tensor unwritten(Shape shape) { return filled_tensor(shape, NAN, dtype_of<T>); }
-  /// Both are within the table's tolerance of the exact result.
-  static void expect_near(const char* name, const Tensor& gpu, const Tensor& cpu) {
-    const Tolerance one = tolerance_of(gpu.dtype());
-    expect_tensor_near(name, gpu, to_double(cpu), {4.0 * one.absolute, 2.0 * one.relative});
-  }
-  static const T* data(const Tensor& tensor) { return tensor.view().template data<T>(); }
-  static T* data(Tensor& tensor) { return tensor.view().template data<T>(); }
-  static const float* floats(const Tensor& tensor) { return tensor.view().data<float>(); }
-  static float* floats(Tensor& tensor) { return tensor.view().data<float>(); }
-
-  Stream stream_;
-  Buffer workspace_{1 << 20};
-  Context context_{stream_, {workspace_.data(), workspace_.size_bytes()}};
-};
-
-using Elements = ::testing::Types<float, BFloat16, Float16>;
-TYPED_TEST_SUITE(GpuKernels, Elements);
+TYPED_TEST_SUITE(GpuKernels, GpuElements);
 
 TYPED_TEST(GpuKernels, LayerNorm) {
   using T = TypeParam;
@@ -130,97 +99,6 @@ TYPED_TEST(GpuKernels, RmsNorm) {
                   3, hidden);
       if (hidden > 1) this->expect_near("dx", dx[1], dx[0]);
     }
-  }
-}
-
-TYPED_TEST(GpuKernels, ColumnSumsHaveTheProcessorsOrder) {
-  using T = TypeParam;
-  constexpr int64_t kTokens = 150;  // two chunks and a part of one
-  constexpr int64_t kHidden = 37;
-  const Tensor x = this->random({kTokens, kHidden}, 1);
-  const Tensor dy = this->random({kTokens, kHidden}, 2);
-  const Tensor mean = random_tensor({kTokens}, 3, 0.1);
-  const Tensor rstd = random_tensor({kTokens}, 4, 0.2, 1.0);
-  Tensor cpu[4];
-  Tensor gpu[4];
-  for (uint32_t i = 0; i < 4; ++i) {
-    cpu[i] = random_tensor({kHidden}, 5 + i);
-    gpu[i] = copy_of(cpu[i]);
-  }
-  layer_norm_backward_weight(this->context_, dy, x, mean, rstd, cpu[0], cpu[1]);
-  rms_norm_backward_weight(this->context_, dy, x, rstd, cpu[2]);
-  column_sum(this->context_, dy, cpu[3]);
-  const auto sum = [&](const auto& term, Tensor& y) {
-    std::vector<float> partials(static_cast<size_t>(3 * kHidden));
-    const ColumnChunks<std::remove_cvref_t<decltype(term)>> chunks{
-        .term = term, .partials = partials.data(), .rows = kTokens, .columns = kHidden};
-    ASSERT_EQ(chunks.num_chunks(), 3);
-    for (int64_t chunk = 0; chunk < 3; ++chunk) {
-      for (int64_t column = 0; column < kHidden; ++column) chunks(chunk, column);
-    }
-    const ColumnFold fold{
-        .partials = partials.data(), .y = this->floats(y), .chunks = 3, .columns = kHidden};
-    for (int64_t column = 0; column < kHidden; ++column) fold(column);
-  };
-  sum(LayerNormGammaTerm<T>{this->data(dy), this->data(x), this->floats(mean), this->floats(rstd),
-                            kHidden},
-      gpu[0]);
-  sum(ColumnTerm<T>{this->data(dy), kHidden}, gpu[1]);
-  sum(RmsNormGammaTerm<T>{this->data(dy), this->data(x), this->floats(rstd), kHidden}, gpu[2]);
-  sum(ColumnTerm<T>{this->data(dy), kHidden}, gpu[3]);
-  // Plain sums have no multiplication to contract: their bits are equal.
-  EXPECT_EQ(to_double(gpu[1]), to_double(cpu[1]));
-  EXPECT_EQ(to_double(gpu[3]), to_double(cpu[3]));
-  expect_tensor_near("layer norm dgamma", gpu[0], to_double(cpu[0]), {1e-4, 1e-5});
-  expect_tensor_near("rms norm dgamma", gpu[2], to_double(cpu[2]), {1e-4, 1e-5});
-}
-
-TYPED_TEST(GpuKernels, CrossEntropy) {
-  using T = TypeParam;
-  constexpr int64_t kStart = 100;
-  for (const int64_t vocab : {9, 77, 1024, 5000}) {
-    const Shape shape{3, vocab};
-    const Tensor logits = this->random(shape, 1);
-    // The first and last of these logits, and one that another rank holds.
-    const Tensor labels = index_tensor({3}, {kStart, kStart + vocab - 1, kStart - 1});
-    const Tensor dloss = random_tensor({3}, 2);
-    Tensor max[2];
-    Tensor predicted[2];
-    Tensor sums[2];
-    for (int i = 0; i < 2; ++i) {
-      max[i] = filled_tensor({3}, NAN);
-      predicted[i] = filled_tensor({3}, NAN);
-      sums[i] = filled_tensor({3}, NAN);
-    }
-    Tensor gradient[2] = {copy_of(logits), copy_of(logits)};
-    cross_entropy_max(this->context_, logits, max[0]);
-    cross_entropy_sums(this->context_, logits, labels, kStart, max[0], predicted[0], sums[0]);
-    cross_entropy_backward(this->context_, gradient[0], labels, kStart, max[0], sums[0], dloss);
-    const int64_t* ids = labels.view().template data<int64_t>();
-    run_rows<T>(CrossEntropyMaxRow<T>{this->data(logits), this->floats(max[1]), vocab}, 3, vocab);
-    run_rows<T>(
-        CrossEntropySumsRow<T>{this->data(logits), ids, this->floats(max[1]),
-                               this->floats(predicted[1]), this->floats(sums[1]), vocab, kStart},
-        3, vocab);
-    run_rows<T>(
-        CrossEntropyGradientRow<T>{this->data(gradient[1]), ids, this->floats(max[1]),
-                                   this->floats(sums[1]), this->floats(dloss), vocab, kStart},
-        3, vocab);
-    EXPECT_EQ(to_double(max[1]), to_double(max[0]));
-    EXPECT_EQ(to_double(predicted[1]), to_double(predicted[0]));
-    this->expect_near("sums", sums[1], sums[0]);
-    this->expect_near("gradient", gradient[1], gradient[0]);
-  }
-}
-
-TYPED_TEST(GpuKernels, CrossEntropyMaxIsNanWhenALogitIs) {
-  using T = TypeParam;
-  for (const int64_t vocab : {77, 1024}) {
-    Tensor logits = this->random({1, vocab}, 1);
-    set_element(logits, 40, NAN);
-    Tensor max = filled_tensor({1}, 0.0F);
-    run_rows<T>(CrossEntropyMaxRow<T>{this->data(logits), this->floats(max), vocab}, 1, vocab);
-    EXPECT_TRUE(std::isnan(max.span<float>()[0])) << vocab;
   }
 }
 

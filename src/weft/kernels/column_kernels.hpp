@@ -4,85 +4,133 @@
 #include "weft/kernels/packs.hpp"
 #include "weft/kernels/rms_norm_math.hpp"
 
-// Sums over the rows of a matrix for GPU threads, in the order of row_chunks.hpp: a thread sums one
-// column of 64 rows, then one column of the partial sums. No order depends on the number of
-// threads.
+// Sums over the rows of a matrix for GPU threads, in chunks of 64 rows as in row_chunks.hpp: a thread
+// sums a pack of columns of a chunk, then threads sum the partial rows. No order depends on the
+// number of threads. Some terms give two sums in one pass.
 
 namespace weft::kernels::inline WEFT_ISA {
 
 inline constexpr int64_t kColumnChunkRows = 64;
 
-/// partials[chunk][column] = sum of term(row, column) over the rows of the chunk. Term is one of
+/// partials[chunk][sum][column] = sum of the term's `sum` over the rows of the chunk. Term is one of
 /// those below.
 template <typename Term>
 struct ColumnChunks {
+  static constexpr int kSums = Term::kSums;
+
   Term term;
   float* partials;
   int64_t rows;
   int64_t columns;
 
   int64_t num_chunks() const { return (rows + kColumnChunkRows - 1) / kColumnChunkRows; }
-  WEFT_HOST_DEVICE void operator()(int64_t chunk, int64_t column) const {
+
+  /// Columns first .. first + N of a chunk.
+  template <int N>
+  WEFT_HOST_DEVICE void pack(int64_t chunk, int64_t first) const {
     const int64_t begin = chunk * kColumnChunkRows;
     const int64_t end = begin + kColumnChunkRows < rows ? begin + kColumnChunkRows : rows;
-    float sum = 0.0F;
-    for (int64_t row = begin; row < end; ++row) sum += term(row, column);
-    partials[chunk * columns + column] = sum;
+    float sums[kSums][N] = {};
+#if defined(__CUDA_ARCH__)
+#pragma unroll 4
+#endif
+    for (int64_t row = begin; row < end; ++row) {
+      term.template add<N>(row, row * columns + first, sums);
+    }
+    for (int sum = 0; sum < kSums; ++sum) {
+      store_pack<N>(partials, (chunk * kSums + sum) * columns + first, sums[sum]);
+    }
   }
 };
 
-/// y[column] += the sum over chunks of partials[chunk][column].
+/// y[column] += the sum over chunks of partials[chunk][column]: kSlices threads each sum every
+/// kSlices-th chunk, and their sums are added in order.
 struct ColumnFold {
+  static constexpr int kSlices = 8;
+
   const float* partials;
   float* y;
   int64_t chunks;
   int64_t columns;
+  int64_t stride;  ///< floats between chunks
 
-  WEFT_HOST_DEVICE void operator()(int64_t column) const {
+  WEFT_HOST_DEVICE float slice(int64_t column, int slice) const {
     float sum = 0.0F;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += partials[chunk * columns + column];
+#if defined(__CUDA_ARCH__)
+#pragma unroll 8
+#endif
+    for (int64_t chunk = slice; chunk < chunks; chunk += kSlices) {
+      sum += partials[chunk * stride + column];
+    }
+    return sum;
+  }
+  WEFT_HOST_DEVICE void add(int64_t column, const float (&slices)[kSlices]) const {
+    float sum = 0.0F;
+    for (const float slice : slices) sum += slice;
     y[column] += sum;
   }
 };
 
-/// x: the gradient of a bias, and of a layer norm's beta.
+/// x: the gradient of a bias.
 template <typename T>
 struct ColumnTerm {
-  const T* x_TN;
-  int64_t columns;
+  static constexpr int kSums = 1;
+  static constexpr int kPack = kPackOf<T>;
 
-  WEFT_HOST_DEVICE float operator()(int64_t row, int64_t column) const {
-    return as_float(x_TN[row * columns + column]);
+  const T* x_TN;
+
+  template <int N>
+  WEFT_HOST_DEVICE void add(int64_t /*row*/, int64_t first, float (&sums)[1][N]) const {
+    float x[N];
+    load_pack<N>(x_TN, first, x);
+    for (int i = 0; i < N; ++i) sums[0][i] += x[i];
   }
 };
 
-/// dy xhat: the gradient of a layer norm's gamma.
-template <typename T>
-struct LayerNormGammaTerm {
+/// dy xhat and dy: the gradients of a layer norm's gamma and beta. X is the type of the residual
+/// stream.
+template <typename T, typename X = T>
+struct LayerNormWeightTerm {
+  static constexpr int kSums = 2;
+  static constexpr int kPack = kPackOf<T>;
+
   const T* dy_TH;
-  const T* x_TH;
+  const X* x_TH;
   const float* mean_T;
   const float* rstd_T;
-  int64_t hidden;
 
-  WEFT_HOST_DEVICE float operator()(int64_t row, int64_t column) const {
-    const int64_t at = row * hidden + column;
-    return as_float(dy_TH[at]) *
-           LayerNormRow{mean_T[row], rstd_T[row]}.normalized(as_float(x_TH[at]));
+  template <int N>
+  WEFT_HOST_DEVICE void add(int64_t row, int64_t first, float (&sums)[2][N]) const {
+    const LayerNormRow stats{mean_T[row], rstd_T[row]};
+    float dy[N];
+    float x[N];
+    load_pack<N>(dy_TH, first, dy);
+    load_pack<N>(x_TH, first, x);
+    for (int i = 0; i < N; ++i) {
+      sums[0][i] += dy[i] * stats.normalized(x[i]);
+      sums[1][i] += dy[i];
+    }
   }
 };
 
 /// dy xhat: the gradient of an RMS norm's gamma.
-template <typename T>
-struct RmsNormGammaTerm {
-  const T* dy_TH;
-  const T* x_TH;
-  const float* rstd_T;
-  int64_t hidden;
+template <typename T, typename X = T>
+struct RmsNormWeightTerm {
+  static constexpr int kSums = 1;
+  static constexpr int kPack = kPackOf<T>;
 
-  WEFT_HOST_DEVICE float operator()(int64_t row, int64_t column) const {
-    const int64_t at = row * hidden + column;
-    return as_float(dy_TH[at]) * RmsNormRow{rstd_T[row]}.normalized(as_float(x_TH[at]));
+  const T* dy_TH;
+  const X* x_TH;
+  const float* rstd_T;
+
+  template <int N>
+  WEFT_HOST_DEVICE void add(int64_t row, int64_t first, float (&sums)[1][N]) const {
+    const RmsNormRow stats{rstd_T[row]};
+    float dy[N];
+    float x[N];
+    load_pack<N>(dy_TH, first, dy);
+    load_pack<N>(x_TH, first, x);
+    for (int i = 0; i < N; ++i) sums[0][i] += dy[i] * stats.normalized(x[i]);
   }
 };
 

@@ -1,29 +1,97 @@
 // Sums over rows on CUDA: the kernels of column_kernels.hpp for every element type.
 #include "weft/kernels/column_sum_cuda.cuh"
 #include "weft/kernels/element_launch.cuh"
+#include "weft/kernels/row_block.cuh"
 
 namespace weft::kernels::cuda {
 
+namespace {
+
+constexpr int kChunkThreads = 128;
+constexpr int kFoldColumns = 32;
+
+/// A thread for every pack of N columns (x) of every chunk (y).
+template <int N, typename Sums>
+__global__ void __launch_bounds__(kChunkThreads) sum_chunks(Sums sums) {
+  const int64_t first = (int64_t{blockIdx.x} * kChunkThreads + threadIdx.x) * N;
+  if (first < sums.columns) sums.template pack<N>(blockIdx.y, first);
+}
+
+/// A warp for each slice of 32 columns.
+__global__ void __launch_bounds__(kFoldColumns* ColumnFold::kSlices) fold_chunks(ColumnFold fold) {
+  __shared__ float slices[ColumnFold::kSlices][kFoldColumns];
+  const int64_t column = int64_t{blockIdx.x} * kFoldColumns + threadIdx.x;
+  if (column < fold.columns) {
+    slices[threadIdx.y][threadIdx.x] = fold.slice(column, static_cast<int>(threadIdx.y));
+  }
+  __syncthreads();
+  if (column >= fold.columns || threadIdx.y != 0) return;
+  float of_column[ColumnFold::kSlices];
+  for (int slice = 0; slice < ColumnFold::kSlices; ++slice) {
+    of_column[slice] = slices[slice][threadIdx.x];
+  }
+  fold.add(column, of_column);
+}
+
+template <int N, typename Sums>
+void launch_chunks(cudaStream_t stream, const Sums& sums) {
+  const int64_t threads = (sums.columns + N - 1) / N;
+  const dim3 blocks(static_cast<unsigned>((threads + kChunkThreads - 1) / kChunkThreads),
+                    static_cast<unsigned>(sums.num_chunks()));
+  sum_chunks<N><<<blocks, kChunkThreads, 0, stream>>>(sums);
+}
+
+template <typename T>
+bool packs_fit_term(const ColumnTerm<T>& term, int64_t columns, const float* partials) {
+  return packs_fit<T>(columns, term.x_TN, partials);
+}
+template <typename T, typename X>
+bool packs_fit_term(const LayerNormWeightTerm<T, X>& term, int64_t columns, const float* partials) {
+  return packs_fit<T>(columns, term.dy_TH, term.x_TH, partials);
+}
+template <typename T, typename X>
+bool packs_fit_term(const RmsNormWeightTerm<T, X>& term, int64_t columns, const float* partials) {
+  return packs_fit<T>(columns, term.dy_TH, term.x_TH, partials);
+}
+
+}  // namespace
+
 template <typename Term>
-cudaError_t run(cudaStream_t stream, const ColumnChunks<Term>& sums, float* y) {
+cudaError_t run(cudaStream_t stream, const ColumnChunks<Term>& sums,
+                float* const (&ys)[Term::kSums]) {
   if (sums.rows == 0 || sums.columns == 0) return cudaSuccess;
-  const int64_t chunks = sums.num_chunks();
-  const unsigned blocks = blocks_for(sums.columns);
-  for_column_chunks<<<dim3(blocks, static_cast<unsigned>(chunks)), kElementThreads, 0, stream>>>(
-      sums);
-  const ColumnFold fold{
-      .partials = sums.partials, .y = y, .chunks = chunks, .columns = sums.columns};
-  for_columns<<<blocks, kElementThreads, 0, stream>>>(fold);
+  if (packs_fit_term(sums.term, sums.columns, sums.partials)) {
+    launch_chunks<Term::kPack>(stream, sums);
+  } else {
+    launch_chunks<1>(stream, sums);
+  }
+  for (int sum = 0; sum < Term::kSums; ++sum) {
+    const ColumnFold fold{.partials = sums.partials + sum * sums.columns,
+                          .y = ys[sum],
+                          .chunks = sums.num_chunks(),
+                          .columns = sums.columns,
+                          .stride = Term::kSums * sums.columns};
+    const auto blocks = static_cast<unsigned>((sums.columns + kFoldColumns - 1) / kFoldColumns);
+    fold_chunks<<<blocks, dim3(kFoldColumns, ColumnFold::kSlices), 0, stream>>>(fold);
+  }
   return cudaGetLastError();
 }
 
-#define WEFT_COLUMN_SUMS(T)                                                                   \
-  template cudaError_t run(cudaStream_t, const ColumnChunks<ColumnTerm<T>>&, float*);         \
-  template cudaError_t run(cudaStream_t, const ColumnChunks<LayerNormGammaTerm<T>>&, float*); \
-  template cudaError_t run(cudaStream_t, const ColumnChunks<RmsNormGammaTerm<T>>&, float*);
-WEFT_COLUMN_SUMS(float)
-WEFT_COLUMN_SUMS(BFloat16)
-WEFT_COLUMN_SUMS(Float16)
-#undef WEFT_COLUMN_SUMS
+#define WEFT_COLUMN_SUM(...) \
+  template cudaError_t run(cudaStream_t, const ColumnChunks<__VA_ARGS__>&, \
+                           float* const (&)[__VA_ARGS__::kSums]);
+#define WEFT_NORM_SUMS(T, X)                   \
+  WEFT_COLUMN_SUM(LayerNormWeightTerm<T, X>)   \
+  WEFT_COLUMN_SUM(RmsNormWeightTerm<T, X>)
+WEFT_COLUMN_SUM(ColumnTerm<float>)
+WEFT_COLUMN_SUM(ColumnTerm<BFloat16>)
+WEFT_COLUMN_SUM(ColumnTerm<Float16>)
+WEFT_NORM_SUMS(float, float)
+WEFT_NORM_SUMS(BFloat16, BFloat16)
+WEFT_NORM_SUMS(Float16, Float16)
+WEFT_NORM_SUMS(BFloat16, float)
+WEFT_NORM_SUMS(Float16, float)
+#undef WEFT_NORM_SUMS
+#undef WEFT_COLUMN_SUM
 
 }  // namespace weft::kernels::cuda

@@ -15,5 +15,9 @@ template <typename T>
 cudaError_t run(cudaStream_t stream, const CrossEntropySumsRow<T>& kernel, int64_t rows);
 template <typename T>
 cudaError_t run(cudaStream_t stream, const CrossEntropyGradientRow<T>& kernel, int64_t rows);
+template <typename T>
+cudaError_t run(cudaStream_t stream, const CrossEntropyWholeRow<T>& kernel, int64_t rows);
+/// Over `tokens` elements.
+cudaError_t run(cudaStream_t stream, const CrossEntropyLoss& kernel, int64_t tokens);
 
 }  // namespace weft::kernels::cuda

@@ -5,13 +5,13 @@
 namespace weft::kernels::inline WEFT_ISA {
 
 /// dropout_forward and bias_dropout_add_forward (dropout.hpp): y = residual + dropout(x + bias),
-/// where bias and residual may be null.
-template <typename T>
+/// where bias and residual may be null. Out is In, or one of both is f32 beside 16 bits.
+template <typename In, typename Out = In>
 struct DropoutRowKernel {
-  const T* x_SBH;
-  const T* bias_H;
-  const T* residual_SBH;
-  T* y_SBH;
+  const In* x_SBH;
+  const In* bias_H;
+  const Out* residual_SBH;
+  Out* y_SBH;
   const int64_t* samples_B;  ///< null when nothing is dropped
   int64_t microbatch;
   int64_t hidden;
@@ -30,8 +30,8 @@ struct DropoutRowKernel {
       // A dropped element is 0 even when it is not finite.
       return factor == 0.0F ? 0.0F : value * factor;
     };
-    const T* x = x_SBH + offset;
-    const T* residual = residual_SBH + offset;
+    const In* x = x_SBH + offset;
+    const Out* residual = residual_SBH + offset;
     if (residual_SBH == nullptr) {
       block.map_row(
           hidden, y_SBH + offset, [=](float v, float f) { return masked(v, f); }, x, factors);

@@ -19,20 +19,6 @@ __global__ void __launch_bounds__(kElementThreads) for_elements(Kernel kernel, i
                   [&](int64_t first) { kernel.template pack<1>(packed + first); });
 }
 
-/// Runs kernel(chunk, column); the column is x.
-template <typename Kernel>
-__global__ void __launch_bounds__(kElementThreads) for_column_chunks(Kernel kernel) {
-  const int64_t column = int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
-  if (column < kernel.columns) kernel(blockIdx.y, column);
-}
-
-/// Runs kernel(column).
-template <typename Kernel>
-__global__ void __launch_bounds__(kElementThreads) for_columns(Kernel kernel) {
-  const int64_t column = int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
-  if (column < kernel.columns) kernel(column);
-}
-
 inline unsigned blocks_for(int64_t threads) {
   return static_cast<unsigned>((threads + kElementThreads - 1) / kElementThreads);
 }

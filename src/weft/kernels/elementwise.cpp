@@ -6,7 +6,7 @@
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/kernel_table.hpp"
 #include "weft/kernels/row_chunks.hpp"
-#include "weft/kernels/square_sums.hpp"
+#include "weft/kernels/block_sums.hpp"
 
 namespace weft::kernels {
 
@@ -79,7 +79,7 @@ size_t sums_workspace(const Stream& stream, std::span<const ConstTensorView> xs)
   if (stream.queue() == nullptr) return 0;
   int64_t largest = 0;
   for (const ConstTensorView& x : xs) largest = std::max(largest, x.num_elements());
-  const int64_t blocks = (largest + SquareSums::kBlock - 1) / SquareSums::kBlock;
+  const int64_t blocks = (largest + BlockSums<SquareOf>::kBlock - 1) / BlockSums<SquareOf>::kBlock;
   return aligned_size(xs.size() * sizeof(double)) +
          static_cast<size_t>(blocks) * sizeof(double);
 }

@@ -11,9 +11,13 @@ namespace weft::kernels::cuda {
 
 template <typename From, typename To>
 cudaError_t run(cudaStream_t stream, const ConvertKernel<From, To>& kernel, int64_t size);
+template <typename From, typename To>
+cudaError_t run(cudaStream_t stream, const ConvertRowsKernel<From, To>& kernel, int64_t size);
 template <typename T>
 cudaError_t run(cudaStream_t stream, const AddKernel<T>& kernel, int64_t size);
 template <typename T>
 cudaError_t run(cudaStream_t stream, const ScaleKernel<T>& kernel, int64_t size);
+cudaError_t run(cudaStream_t stream, const NormalKernel& kernel, int64_t size);
+cudaError_t run(cudaStream_t stream, const UniformKernel& kernel, int64_t size);
 
 }  // namespace weft::kernels::cuda

@@ -18,7 +18,7 @@ namespace {
 
 /// On a GPU the caller has checked the values.
 void check_id_tensor(const Context& context, const char* what, const char* name,
-               const ConstTensorView& ids_BS, int64_t count, int64_t rows) {
+                     const ConstTensorView& ids_BS, int64_t count, int64_t rows) {
   check_size(name, ids_BS, count, DType::i64);
   if (context.stream.queue() == nullptr) check_ids(what, ids_BS, rows);
 }
@@ -40,10 +40,16 @@ void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTen
   check_id_tensor(context, "token", "tokens_BS", tokens_BS, tokens, word_VH.shape()[0]);
   if (!position_PH.empty()) {
     check_size("position_PH", position_PH, position_PH.shape()[0] * hidden, word_VH.dtype());
-    check_id_tensor(context, "position", "positions_BS", positions_BS, tokens, position_PH.shape()[0]);
+    check_id_tensor(context, "position", "positions_BS", positions_BS, tokens,
+                    position_PH.shape()[0]);
   }
   kernel_table(context.stream)
       .embedding_forward(context, word_VH, position_PH, tokens_BS, positions_BS, out_SBH);
+}
+
+size_t embedding_backward_workspace(const Stream& stream, int64_t tokens, int64_t rows) {
+  if (stream.queue() == nullptr) return 0;
+  return static_cast<size_t>(rows + 2 * tokens) * sizeof(int32_t);
 }
 
 void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstTensorView ids_BS,
@@ -54,7 +60,11 @@ void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstT
         to_string(dout_SBH.shape()), to_string(dtable_RH.shape()));
   check_element_type("dout_SBH", dout_SBH);
   check_size("dtable_RH", dtable_RH, dtable_RH.shape()[0] * dout_SBH.shape()[2]);
-  check_id_tensor(context, "id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(), dtable_RH.shape()[0]);
+  check_id_tensor(context, "id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(),
+                  dtable_RH.shape()[0]);
+  check_workspace("embedding_backward", context,
+                  embedding_backward_workspace(context.stream, dout_SBH.shape().num_rows(),
+                                               dtable_RH.shape()[0]));
   kernel_table(context.stream).embedding_backward(context, dout_SBH, ids_BS, dtable_RH);
 }
 

@@ -4,41 +4,43 @@
 
 namespace weft::kernels::cuda {
 
-template <typename T>
-cudaError_t run(cudaStream_t stream, const LayerNormForwardRow<T>& kernel, int64_t rows) {
+template <typename T, typename X>
+cudaError_t run(cudaStream_t stream, const LayerNormForwardRow<T, X>& kernel, int64_t rows) {
   const bool packs =
       packs_fit<T>(kernel.hidden, kernel.x_TH, kernel.gamma_H, kernel.beta_H, kernel.y_TH);
   return launch_rows<T>(stream, kernel, rows, packs);
 }
 
-template <typename T>
-cudaError_t run(cudaStream_t stream, const LayerNormInputGradientRow<T>& kernel, int64_t rows) {
+template <typename T, typename X>
+cudaError_t run(cudaStream_t stream, const LayerNormInputGradientRow<T, X>& kernel, int64_t rows) {
   const bool packs =
       packs_fit<T>(kernel.hidden, kernel.dy_TH, kernel.x_TH, kernel.gamma_H, kernel.dx_TH);
   return launch_rows<T>(stream, kernel, rows, packs);
 }
 
-template <typename T>
-cudaError_t run(cudaStream_t stream, const RmsNormForwardRow<T>& kernel, int64_t rows) {
+template <typename T, typename X>
+cudaError_t run(cudaStream_t stream, const RmsNormForwardRow<T, X>& kernel, int64_t rows) {
   const bool packs = packs_fit<T>(kernel.hidden, kernel.x_TH, kernel.gamma_H, kernel.y_TH);
   return launch_rows<T>(stream, kernel, rows, packs);
 }
 
-template <typename T>
-cudaError_t run(cudaStream_t stream, const RmsNormInputGradientRow<T>& kernel, int64_t rows) {
+template <typename T, typename X>
+cudaError_t run(cudaStream_t stream, const RmsNormInputGradientRow<T, X>& kernel, int64_t rows) {
   const bool packs =
       packs_fit<T>(kernel.hidden, kernel.dy_TH, kernel.x_TH, kernel.gamma_H, kernel.dx_TH);
   return launch_rows<T>(stream, kernel, rows, packs);
 }
 
-#define WEFT_NORMS(T)                                                                   \
-  template cudaError_t run(cudaStream_t, const LayerNormForwardRow<T>&, int64_t);       \
-  template cudaError_t run(cudaStream_t, const LayerNormInputGradientRow<T>&, int64_t); \
-  template cudaError_t run(cudaStream_t, const RmsNormForwardRow<T>&, int64_t);         \
-  template cudaError_t run(cudaStream_t, const RmsNormInputGradientRow<T>&, int64_t);
-WEFT_NORMS(float)
-WEFT_NORMS(BFloat16)
-WEFT_NORMS(Float16)
+#define WEFT_NORMS(T, X)                                                                   \
+  template cudaError_t run(cudaStream_t, const LayerNormForwardRow<T, X>&, int64_t);       \
+  template cudaError_t run(cudaStream_t, const LayerNormInputGradientRow<T, X>&, int64_t); \
+  template cudaError_t run(cudaStream_t, const RmsNormForwardRow<T, X>&, int64_t);         \
+  template cudaError_t run(cudaStream_t, const RmsNormInputGradientRow<T, X>&, int64_t);
+WEFT_NORMS(float, float)
+WEFT_NORMS(BFloat16, BFloat16)
+WEFT_NORMS(Float16, Float16)
+WEFT_NORMS(BFloat16, float)
+WEFT_NORMS(Float16, float)
 #undef WEFT_NORMS
 
 }  // namespace weft::kernels::cuda

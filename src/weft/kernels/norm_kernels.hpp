@@ -6,14 +6,14 @@
 #include "weft/kernels/row_kernel.hpp"
 
 // Norms of layer_norm.hpp and rms_norm.hpp for GPU threads; the sums over rows are in
-// column_kernels.hpp.
+// column_kernels.hpp. X is the type of the residual stream: T, or f32 beside a 16-bit T.
 
 namespace weft::kernels::inline WEFT_ISA {
 
 /// layer_norm_forward (layer_norm.hpp).
-template <typename T>
+template <typename T, typename X = T>
 struct LayerNormForwardRow {
-  const T* x_TH;
+  const X* x_TH;
   const T* gamma_H;
   const T* beta_H;
   T* y_TH;
@@ -25,7 +25,7 @@ struct LayerNormForwardRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const T* x = x_TH + row * hidden;
+    const X* x = x_TH + row * hidden;
     const auto size = static_cast<float>(hidden);
     const float mean = block.row_sum(
                            hidden, [](float v) { return v; }, x) /
@@ -47,14 +47,14 @@ struct LayerNormForwardRow {
 };
 
 /// layer_norm_backward_input.
-template <typename T>
+template <typename T, typename X = T>
 struct LayerNormInputGradientRow {
   const T* dy_TH;
-  const T* x_TH;
+  const X* x_TH;
   const T* gamma_H;
   const float* mean_T;
   const float* rstd_T;
-  T* dx_TH;
+  X* dx_TH;
   int64_t hidden;
   float gamma_offset;
   bool accumulate;
@@ -63,8 +63,8 @@ struct LayerNormInputGradientRow {
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
     const T* dy = dy_TH + row * hidden;
-    const T* x = x_TH + row * hidden;
-    T* dx = dx_TH + row * hidden;
+    const X* x = x_TH + row * hidden;
+    X* dx = dx_TH + row * hidden;
     const LayerNormRow stats{mean_T[row], rstd_T[row]};
     const auto size = static_cast<float>(hidden);
     const float offset = gamma_offset;
@@ -85,7 +85,7 @@ struct LayerNormInputGradientRow {
       block.map_row(
           hidden, dx,
           [=](float before, float d, float g, float v) { return before + gradient(d, g, v); },
-          static_cast<const T*>(dx), dy, gamma_H, x);
+          static_cast<const X*>(dx), dy, gamma_H, x);
     } else {
       block.map_row(hidden, dx, gradient, dy, gamma_H, x);
     }
@@ -93,9 +93,9 @@ struct LayerNormInputGradientRow {
 };
 
 /// rms_norm_forward (rms_norm.hpp).
-template <typename T>
+template <typename T, typename X = T>
 struct RmsNormForwardRow {
-  const T* x_TH;
+  const X* x_TH;
   const T* gamma_H;
   T* y_TH;
   float* rstd_T;
@@ -105,7 +105,7 @@ struct RmsNormForwardRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const T* x = x_TH + row * hidden;
+    const X* x = x_TH + row * hidden;
     const float mean_square = block.row_sum(
                                   hidden, [](float v) { return v * v; }, x) /
                               static_cast<float>(hidden);
@@ -119,13 +119,13 @@ struct RmsNormForwardRow {
 };
 
 /// rms_norm_backward_input.
-template <typename T>
+template <typename T, typename X = T>
 struct RmsNormInputGradientRow {
   const T* dy_TH;
-  const T* x_TH;
+  const X* x_TH;
   const T* gamma_H;
   const float* rstd_T;
-  T* dx_TH;
+  X* dx_TH;
   int64_t hidden;
   float gamma_offset;
   bool accumulate;
@@ -134,8 +134,8 @@ struct RmsNormInputGradientRow {
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
     const T* dy = dy_TH + row * hidden;
-    const T* x = x_TH + row * hidden;
-    T* dx = dx_TH + row * hidden;
+    const X* x = x_TH + row * hidden;
+    X* dx = dx_TH + row * hidden;
     const RmsNormRow stats{rstd_T[row]};
     const float offset = gamma_offset;
     const float mean_g_xhat =
@@ -151,7 +151,7 @@ struct RmsNormInputGradientRow {
       block.map_row(
           hidden, dx,
           [=](float before, float d, float g, float v) { return before + gradient(d, g, v); },
-          static_cast<const T*>(dx), dy, gamma_H, x);
+          static_cast<const X*>(dx), dy, gamma_H, x);
     } else {
       block.map_row(hidden, dx, gradient, dy, gamma_H, x);
     }

@@ -79,6 +79,14 @@ struct DropoutRow {
   float scale = 1.0F;
 };
 
+/// dropout_word without an index: an array with one would be memory, not registers.
+WEFT_HOST_DEVICE inline uint32_t element_word(philox::Key key, uint64_t stream, uint64_t element) {
+  const philox::Block block = philox::generate(key, philox::counter(element / 4, stream));
+  const uint32_t lower = element % 2 == 0 ? block.word[0] : block.word[1];
+  const uint32_t upper = element % 2 == 0 ? block.word[2] : block.word[3];
+  return element % 4 < 2 ? lower : upper;
+}
+
 /// Factors of elements [first, first + N) of the row; one Philox block gives four.
 template <int N>
 WEFT_HOST_DEVICE inline void load_pack(const DropoutRow& row, int64_t first, float (&values)[N]) {
@@ -95,12 +103,8 @@ WEFT_HOST_DEVICE inline void load_pack(const DropoutRow& row, int64_t first, flo
     }
   } else {
     for (int i = 0; i < N; ++i) {
-      const uint64_t at = element + static_cast<uint64_t>(i);
-      const philox::Block block = philox::generate(row.key, philox::counter(at / 4, row.sample));
-      // dropout_word without an index: an array with one would be memory, not registers.
-      const uint32_t lower = at % 2 == 0 ? block.word[0] : block.word[1];
-      const uint32_t upper = at % 2 == 0 ? block.word[2] : block.word[3];
-      values[i] = dropout_factor(at % 4 < 2 ? lower : upper, row.threshold, row.scale);
+      const uint32_t word = element_word(row.key, row.sample, element + static_cast<uint64_t>(i));
+      values[i] = dropout_factor(word, row.threshold, row.scale);
     }
   }
 }

@@ -4,15 +4,19 @@
 
 #include <initializer_list>
 
+#include "weft/kernels/block_fold.cuh"
 #include "weft/kernels/packs.hpp"
 
 namespace weft::kernels::cuda {
 
+inline constexpr int kRowThreads = 256;
+/// For rows of a vocabulary, of which fewer at once leave more of each in the L2 cache.
+inline constexpr int kWideRowThreads = 1024;
+
 /// The block of threads that runs a row kernel, with packs of N elements.
-template <int N>
+template <int N, int kThreads = kRowThreads>
 struct RowBlock {
   static constexpr int kPack = N;
-  static constexpr int kThreads = 256;
   static constexpr int kWarps = kThreads / 32;
 
   template <typename Body>
@@ -34,38 +38,29 @@ struct RowBlock {
     return fold(thread_max<N>(threadIdx.x, kThreads, size, x), -INFINITY,
                 [](float a, float b) { return larger_or_nan(a, b); });
   }
+  template <typename T>
+  __device__ SoftmaxSum row_softmax(int64_t size, const T* x) const {
+    return fold(thread_softmax<N>(threadIdx.x, kThreads, size, x), SoftmaxSum::none(),
+                [](SoftmaxSum a, SoftmaxSum b) { return joined(a, b); });
+  }
   template <typename Body>
   __device__ void once(const Body& body) const {
     if (threadIdx.x == 0) body();
   }
 
  private:
-  /// Folds the 32 values of a warp in halves; lane 0's result is everybody's.
-  template <typename Combine>
-  __device__ static float fold_warp(float value, const Combine& combine) {
-    for (int width = 16; width > 0; width /= 2) {
-      value = combine(value, __shfl_down_sync(0xffffffffU, value, width));
-    }
-    return __shfl_sync(0xffffffffU, value, 0);
-  }
-
   /// Folds the warps' values, then those of all warps.
-  template <typename Combine>
-  __device__ static float fold(float value, float neutral, const Combine& combine) {
-    __shared__ float of_warps[32];
-    const unsigned lane = threadIdx.x % 32;
-    value = fold_warp(value, combine);
-    __syncthreads();  // the last fold has been read
-    if (lane == 0) of_warps[threadIdx.x / 32] = value;
-    __syncthreads();
-    return fold_warp(lane < kWarps ? of_warps[lane] : neutral, combine);
+  template <typename Value, typename Combine>
+  __device__ static Value fold(Value value, Value neutral, const Combine& combine) {
+    __shared__ Value of_warps[32];
+    return fold_block<kWarps>(value, neutral, of_warps, combine);
   }
 };
 
 /// Runs kernel(block, row) for every row, a block each.
-template <int N, typename Kernel>
-__global__ void __launch_bounds__(RowBlock<N>::kThreads) for_rows(Kernel kernel, int64_t rows) {
-  const RowBlock<N> block;
+template <int N, int kThreads, typename Kernel>
+__global__ void __launch_bounds__(kThreads) for_rows(Kernel kernel, int64_t rows) {
+  const RowBlock<N, kThreads> block;
   for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) kernel(block, row);
 }
 
@@ -77,16 +72,21 @@ bool packs_fit(int64_t size, const Pointers*... pointers) {
   return size % kPackOf<T> == 0 && addresses % 16 == 0;
 }
 
-/// Enqueues `kernel` over `rows` on `stream`; T is the narrowest type it packs.
-template <typename T, typename Kernel>
-cudaError_t launch_rows(cudaStream_t stream, const Kernel& kernel, int64_t rows, bool packs) {
-  constexpr int64_t kMostBlocks = 132 * 8;
-  const auto blocks = static_cast<unsigned>(rows < kMostBlocks ? rows : kMostBlocks);
+/// As many blocks as a GPU holds at once.
+template <int kThreads>
+inline constexpr int64_t kMostRowBlocks = 132 * (2048 / kThreads);
+
+/// Enqueues `kernel` over `rows` on `stream`, with at most `most_blocks` blocks; T is the narrowest
+/// type it packs.
+template <typename T, int kThreads = kRowThreads, typename Kernel>
+cudaError_t launch_rows(cudaStream_t stream, const Kernel& kernel, int64_t rows, bool packs,
+                        int64_t most_blocks = kMostRowBlocks<kThreads>) {
+  const auto blocks = static_cast<unsigned>(rows < most_blocks ? rows : most_blocks);
   if (blocks == 0) return cudaSuccess;
   if (packs) {
-    for_rows<kPackOf<T>><<<blocks, RowBlock<1>::kThreads, 0, stream>>>(kernel, rows);
+    for_rows<kPackOf<T>, kThreads><<<blocks, kThreads, 0, stream>>>(kernel, rows);
   } else {
-    for_rows<1><<<blocks, RowBlock<1>::kThreads, 0, stream>>>(kernel, rows);
+    for_rows<1, kThreads><<<blocks, kThreads, 0, stream>>>(kernel, rows);
   }
   return cudaGetLastError();
 }
