@@ -13,7 +13,7 @@
 // thread, and then all have finished. On a GPU the registers are a thread's own variables; on the
 // host a test plays the threads one after the other.
 
-#if defined(__CUDACC__)
+#if defined(__CUDA_ARCH__)
 #define WEFT_UNROLL _Pragma("unroll")
 #define WEFT_NO_UNROLL _Pragma("unroll 1")
 #else

@@ -29,12 +29,6 @@ class CudnnTarget {
   std::unique_ptr<Objects> objects_;
 };
 
-/// Where a tensor of a graph is: device memory, or host memory for a number passed by value.
-struct TensorPointer {
-  TensorId id = -1;
-  const void* data = nullptr;
-};
-
 /// A graph as cuDNN runs it on one kind of device. Tensor `id` of the graph has the unique id
 /// id + 1. Making one takes about half a second, reading a saved one some milliseconds
 /// (reference/cuda.md 2.2).
