@@ -2,15 +2,20 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "weft/kernels/tensor_graph.hpp"
+
+struct cudnnContext;
 
 namespace weft::kernels {
 
 /// A device that cuDNN makes plans for. From a description plans can be made where there is no GPU.
 class CudnnTarget {
  public:
+  /// The GPU of a handle (cudnnHandle_t), which outlives the target.
+  explicit CudnnTarget(cudnnContext* handle);
   /// `properties` is cuDNN's JSON of a device's properties. Throws Error{device} when cuDNN does
   /// not take it.
   explicit CudnnTarget(const std::string& properties);
@@ -42,6 +47,11 @@ class CudnnPlan {
   int64_t workspace_bytes() const;
   /// The plan as text to save: engine, knobs and the kernel's name are in it.
   std::string json() const;
+  /// Enqueues the graph on the stream of `handle`, which is of the plan's device. `tensors` are all
+  /// that the graph has in memory or takes by value; numbers have been read when this returns, the
+  /// rest must stay until the stream has come by. `workspace` is device memory of
+  /// workspace_bytes().
+  void run(cudnnContext* handle, std::span<const TensorPointer> tensors, void* workspace) const;
 
  private:
   struct Objects;

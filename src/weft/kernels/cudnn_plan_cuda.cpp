@@ -88,12 +88,15 @@ class Translation {
     for (const GraphOp& op : graph.ops()) operations_.push_back(make_operation(op));
   }
 
-  CudnnDescriptor operation_graph() const {
+  CudnnDescriptor operation_graph(cudnnHandle_t handle) const {
     std::vector<cudnnBackendDescriptor_t> operations;
     for (const CudnnDescriptor& operation : operations_) operations.push_back(operation.get());
     CudnnDescriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
     graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
               std::span<const cudnnBackendDescriptor_t>(operations));
+    if (handle != nullptr) {
+      graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, handle);
+    }
     graph.finalize("take the graph");
     return graph;
   }
@@ -196,14 +199,15 @@ class Translation {
   std::vector<CudnnDescriptor> operations_;
 };
 
-/// The engines that cuDNN's heuristics recommend, best first.
+/// The engines that cuDNN's heuristics recommend, best first. `described` is the device where the
+/// graph has no handle, else null.
 std::vector<CudnnDescriptor> recommended_engines(const CudnnDescriptor& graph,
-                                                 const CudnnDescriptor& target) {
+                                                 const CudnnDescriptor* described) {
   constexpr int64_t kMostEngines = 8;
   CudnnDescriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   heuristics.set(CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, CUDNN_HEUR_MODE_A);
-  heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, target);
+  if (described != nullptr) heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *described);
   heuristics.finalize("recommend an engine");
   std::vector<CudnnDescriptor> engines;
   std::vector<cudnnBackendDescriptor_t> pointers;
@@ -223,31 +227,53 @@ std::vector<CudnnDescriptor> recommended_engines(const CudnnDescriptor& graph,
 }  // namespace
 
 struct CudnnTarget::Objects {
-  CudnnDescriptor properties{CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR};
+  cudnnHandle_t handle = nullptr;
+  std::unique_ptr<CudnnDescriptor> properties;  ///< without a handle
+
+  /// Says what device `plan` is for.
+  void set_device(CudnnDescriptor& plan) const {
+    if (handle != nullptr) {
+      plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, handle);
+    } else {
+      plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *properties);
+    }
+  }
 };
 
+CudnnTarget::CudnnTarget(cudnnContext* handle) : objects_(std::make_unique<Objects>()) {
+  objects_->handle = handle;
+}
+
 CudnnTarget::CudnnTarget(const std::string& properties) : objects_(std::make_unique<Objects>()) {
-  objects_->properties.set_text(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, properties);
-  objects_->properties.finalize("take the properties of a device");
+  objects_->properties = std::make_unique<CudnnDescriptor>(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
+  objects_->properties->set_text(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, properties);
+  objects_->properties->finalize("take the properties of a device");
 }
 
 CudnnTarget::~CudnnTarget() = default;
 CudnnTarget::CudnnTarget(CudnnTarget&&) noexcept = default;
 CudnnTarget& CudnnTarget::operator=(CudnnTarget&&) noexcept = default;
 
+/// A plan and, unless it was saved, what it points to.
 struct CudnnPlan::Objects {
+  std::unique_ptr<Translation> translation;
+  std::unique_ptr<CudnnDescriptor> operations;
+  std::unique_ptr<CudnnDescriptor> engine;
   CudnnDescriptor plan{CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR};
 };
 
 CudnnPlan::CudnnPlan(const CudnnTarget& target, const TensorGraph& graph) {
-  const Translation translation(graph);
-  const CudnnDescriptor operations = translation.operation_graph();
-  const CudnnDescriptor& properties = target.objects_->properties;
-  for (const CudnnDescriptor& engine : recommended_engines(operations, properties)) {
+  auto translation = std::make_unique<Translation>(graph);
+  const CudnnTarget::Objects& device = *target.objects_;
+  auto operations = std::make_unique<CudnnDescriptor>(translation->operation_graph(device.handle));
+  for (CudnnDescriptor& engine : recommended_engines(*operations, device.properties.get())) {
     auto candidate = std::make_unique<Objects>();
-    candidate->plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, properties);
+    device.set_device(candidate->plan);
     candidate->plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, engine);
     if (candidate->plan.try_finalize() != CUDNN_STATUS_SUCCESS) continue;
+    candidate->translation = std::move(translation);
+    candidate->operations = std::move(operations);
+    candidate->engine = std::make_unique<CudnnDescriptor>(std::move(engine));
     objects_ = std::move(candidate);
     return;
   }
@@ -256,7 +282,7 @@ CudnnPlan::CudnnPlan(const CudnnTarget& target, const TensorGraph& graph) {
 
 CudnnPlan::CudnnPlan(const CudnnTarget& target, const std::string& json)
     : objects_(std::make_unique<Objects>()) {
-  objects_->plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target.objects_->properties);
+  target.objects_->set_device(objects_->plan);
   objects_->plan.set_text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, json);
   objects_->plan.finalize("read a saved plan");
 }
@@ -271,6 +297,27 @@ int64_t CudnnPlan::workspace_bytes() const {
 
 std::string CudnnPlan::json() const {
   return objects_->plan.get_text(CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION);
+}
+
+void CudnnPlan::run(cudnnContext* handle, std::span<const TensorPointer> tensors,
+                    void* workspace) const {
+  constexpr size_t kMostTensors = 24;
+  std::array<int64_t, kMostTensors> ids{};
+  std::array<void*, kMostTensors> pointers{};
+  check(tensors.size() <= kMostTensors, ErrorKind::internal, "{} tensors for a plan; at most {}",
+        tensors.size(), kMostTensors);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    ids[i] = tensors[i].id + 1;
+    pointers[i] = const_cast<void*>(tensors[i].data);  // NOLINT(*-const-cast): cuDNN's interface
+  }
+  CudnnDescriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64,
+           std::span<const int64_t>(ids.data(), tensors.size()));
+  pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR,
+           std::span<void* const>(pointers.data(), tensors.size()));
+  pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, workspace);
+  pack.finalize("take the tensors of a run");
+  check_cudnn(cudnnBackendExecute(handle, objects_->plan.get(), pack.get()), "run a plan");
 }
 
 }  // namespace weft::kernels

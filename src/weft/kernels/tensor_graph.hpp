@@ -57,6 +57,12 @@ enum class GraphOpKind : uint8_t {
 
 using TensorId = int32_t;
 
+/// Where a tensor of a graph is: device memory, or host memory for a number passed by value.
+struct TensorPointer {
+  TensorId id = -1;
+  const void* data = nullptr;
+};
+
 struct GraphOp {
   GraphOpKind kind = GraphOpKind::copy;
   std::vector<TensorId> inputs;
