@@ -32,16 +32,20 @@ class KernelClock {
 };
 
 /// Times one kernel from construction to destruction when the stream carries a clock. A kernel that
-/// calls others is timed as a whole: the inner ones are not.
+/// calls others is timed as a whole: the inner ones are not. A GPU's stream is waited for before and
+/// after: what is timed does not overlap.
 class TimedKernel {
  public:
   /// `name` is of static storage.
   TimedKernel(Stream& stream, std::string_view name) : stream_(&stream), name_(name) {
     clock_ = stream.take_clock();
-    if (clock_ != nullptr) start_ = std::chrono::steady_clock::now();
+    if (clock_ == nullptr) return;
+    stream.synchronize();
+    start_ = std::chrono::steady_clock::now();
   }
   ~TimedKernel() {
     if (clock_ == nullptr) return;
+    stream_->synchronize();
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
     clock_->add(name_, spent.count());
     stream_->set_clock(clock_);

@@ -68,9 +68,4 @@ void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstT
   kernel_table(context.stream).embedding_backward(context, dout_SBH, ids_BS, dtable_RH);
 }
 
-size_t embedding_backward_workspace(const Stream& stream, int64_t tokens, int64_t /*rows*/) {
-  if (stream.queue() == nullptr) return 0;
-  return static_cast<size_t>(tokens) * 64;
-}
-
 }  // namespace weft::kernels

@@ -69,7 +69,7 @@ train::TrainConfig config_of(const SmallModel& model, const Words& precision) {
                  "--tokenizer-type",
                  "NullTokenizer",
                  "--vocab-size",
-                 "500",
+                 "8191",
                  "--lr",
                  "1e-3",
                  "--train-iters",
