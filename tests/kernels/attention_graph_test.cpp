@@ -8,6 +8,7 @@
 #include "reference/attention.hpp"
 #include "reference/tensor_graph.hpp"
 #include "weft/base/error.hpp"
+#include "weft/kernels/attention_tensors.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -178,6 +179,81 @@ TEST(AttentionGraph, RefusesWhatCudnnHasNot) {
   spec = spec_of(kHeads);
   spec.sizes.dtype = DType::f32;
   EXPECT_THROW(attention_forward_graph(spec), Error);
+}
+
+/// What a run passes is exactly what a graph has in memory or takes by value.
+void expect_every_tensor(const TensorGraph& graph, const TensorPointers& tensors) {
+  std::vector<const void*> of_id(graph.tensors().size());
+  for (const TensorPointer& tensor : tensors.all()) {
+    EXPECT_EQ(of_id.at(static_cast<size_t>(tensor.id)), nullptr) << tensor.id << " is given twice";
+    EXPECT_NE(tensor.data, nullptr) << tensor.id;
+    of_id.at(static_cast<size_t>(tensor.id)) = tensor.data;
+  }
+  for (size_t id = 0; id < of_id.size(); ++id) {
+    EXPECT_EQ(of_id[id] != nullptr, graph.tensors()[id].storage != GraphStorage::none) << id;
+  }
+}
+
+TEST(AttentionGraph, ARunPassesEveryTensor) {
+  const std::vector<std::byte> rows(4096);
+  const std::vector<float> floats(4096);
+  const std::array<int64_t, 2> random{};
+  for (const AttentionSizes& sizes : {kHeads, kGroups}) {
+    for (const double dropout : {0.0, 0.25}) {
+      for (const bool deterministic : {false, true}) {
+        const AttentionGraphSpec spec = spec_of(sizes, dropout, deterministic);
+        const AttentionNumbers numbers(spec);
+        const AttentionForwardGraph forward = attention_forward_graph(spec);
+        expect_every_tensor(forward.graph, tensors_of(forward, spec.sizes, numbers,
+                                                      {.qkv_SBQ = rows.data(),
+                                                       .out_SBO = rows.data(),
+                                                       .lse_BNS = floats.data(),
+                                                       .random = random.data()}));
+        const AttentionBackwardGraph backward = attention_backward_graph(spec);
+        expect_every_tensor(backward.graph, tensors_of(backward, spec.sizes, numbers,
+                                                       {.dout_SBO = rows.data(),
+                                                        .qkv_SBQ = rows.data(),
+                                                        .out_SBO = rows.data(),
+                                                        .lse_BNS = floats.data(),
+                                                        .dqkv_SBQ = rows.data(),
+                                                        .random = random.data(),
+                                                        .delta = floats.data(),
+                                                        .dq_sum = floats.data()}));
+      }
+    }
+  }
+}
+
+TEST(AttentionGraph, ARunPassesItsNumbersAndTheStartsOfPackedRows) {
+  const AttentionGraphSpec spec = spec_of(kGroups, 0.25);
+  const AttentionNumbers numbers(spec);
+  EXPECT_FLOAT_EQ(numbers.scale, 1.0F / std::sqrt(8.0F));
+  EXPECT_EQ(numbers.keep, 0.75F);
+  EXPECT_FLOAT_EQ(numbers.inverse_keep, 4.0F / 3.0F);
+  const AttentionForwardGraph graph = attention_forward_graph(spec);
+  const std::vector<std::byte> rows(4096);
+  const TensorPointers tensors =
+      tensors_of(graph, spec.sizes, numbers, {rows.data(), nullptr, nullptr, nullptr});
+  const auto pointer = [&](TensorId id) {
+    for (const TensorPointer& tensor : tensors.all()) {
+      if (tensor.id == id) return tensor.data;
+    }
+    return static_cast<const void*>(nullptr);
+  };
+  EXPECT_EQ(pointer(graph.values.scale), &numbers.scale);
+  EXPECT_EQ(pointer(graph.values.inverse_keep), &numbers.inverse_keep);
+  EXPECT_EQ(pointer(graph.q), rows.data());
+  // Three heads share a key: their queries of 8 features of 2 bytes come first.
+  EXPECT_EQ(pointer(graph.k_transposed), rows.data() + 48);
+  EXPECT_EQ(pointer(graph.v), rows.data() + 64);
+}
+
+TEST(AttentionGraph, LogsOfSumsLieAsAPlansDo) {
+  // [B, N, S], though sample and group are one batch index.
+  const AttentionForwardGraph graph = attention_forward_graph(spec_of(kGroups));
+  const GraphTensor& lse = graph.graph.at(graph.lse);
+  EXPECT_EQ(lse.dims, (std::array<int64_t, 4>{4, 3, 5, 1}));
+  EXPECT_EQ(lse.strides, (std::array<int64_t, 4>{15, 5, 1, 1}));
 }
 
 }  // namespace

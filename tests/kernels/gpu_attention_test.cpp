@@ -9,8 +9,10 @@
 #include "support/emulated_phases.hpp"
 #include "support/tensor_near.hpp"
 #include "weft/kernels/attention.hpp"
+#include "weft/kernels/attention_cache_kernels.hpp"
 #include "weft/kernels/attention_fallback_kernels.hpp"
 #include "weft/kernels/attention_gradient_kernels.hpp"
+#include "weft/kernels/attention_seed_kernel.hpp"
 
 namespace weft::kernels {
 namespace {
@@ -160,6 +162,61 @@ TYPED_TEST(GpuAttention, KeepsDocumentsApart) {
   compare<TypeParam>({193, 2, 2, 1, 8}, 0.1, {10, 62, 63, 130});
   compare<TypeParam>({200, 2, 2, 2, 12}, 0.0, {126, 127, 150});
   compare<TypeParam>({260, 1, 1, 1, 8}, 0.0, {0, 255});
+}
+
+/// Attention over a cache of tokens that arrive in pieces, on the processor and as a GPU has it.
+template <typename T>
+void compare_with_cache(const HeadLayout& layout, const std::vector<int64_t>& pieces) {
+  SCOPED_TRACE(::testing::Message() << name(dtype_of<T>) << " D " << layout.head_dim);
+  constexpr int64_t kCapacity = 600;
+  const Shape cached{kCapacity, layout.groups, layout.head_dim};
+  std::array<KeyValueCache, 2> caches;
+  std::vector<Tensor> owned;
+  for (int i = 0; i < 4; ++i) owned.push_back(filled_tensor(cached, NAN, dtype_of<T>));
+  for (size_t i = 0; i < 2; ++i) caches.at(i) = {owned[2 * i].view(), owned[2 * i + 1].view()};
+  int64_t past = 0;
+  for (const int64_t tokens : pieces) {
+    const Tensor qkv = as_type(
+        dtype_of<T>, random_tensor({tokens, layout.qkv_width()}, static_cast<uint32_t>(past + 1)));
+    const Shape out_shape{tokens, layout.heads * layout.head_dim};
+    Tensor expected = filled_tensor(out_shape, NAN, dtype_of<T>);
+    Tensor got = filled_tensor(out_shape, NAN, dtype_of<T>);
+    Stream stream;
+    attention_with_cache({stream, {}}, layout.heads, layout.groups, layout.head_dim, qkv, past,
+                         caches[0], expected);
+    const T* rows = qkv.view().data<T>();
+    T* keys = caches[1].keys_CGD.data<T>();
+    T* values = caches[1].values_CGD.data<T>();
+    run_elements<1>(CacheAppend<T>{layout, rows, keys, values, past},
+                    tokens * layout.groups * layout.head_dim);
+    run_phases<CachedAttentionMemory>(
+        CachedAttention<T>{layout, rows, keys, values, got.view().data<T>(), tokens, past,
+                           1.0F / std::sqrt(static_cast<float>(layout.head_dim))},
+        kCacheThreads);
+    past += tokens;
+    expect_near("out", got, expected);
+    expect_same_bits("keys", caches[1].keys_CGD, caches[0].keys_CGD);
+    expect_same_bits("values", caches[1].values_CGD, caches[0].values_CGD);
+  }
+}
+
+TYPED_TEST(GpuAttention, AttendsToCachedTokens) {
+  compare_with_cache<TypeParam>({4, 2, 64}, {5, 1, 260, 1});
+  compare_with_cache<TypeParam>({2, 2, 20}, {511, 1, 1, 1});
+  compare_with_cache<TypeParam>({2, 1, 256}, {1, 2, 30});
+}
+
+TEST(GpuAttentionSeed, FollowsFromTheKeyAndTheFirstSample) {
+  const auto draw = [](philox::Key key, int64_t sample) {
+    std::array<int64_t, 2> random{};
+    AttentionSeed{key, &sample, random.data()}();
+    return random;
+  };
+  const auto seed = draw({1, 2}, 3);
+  EXPECT_EQ(draw({1, 2}, 3), seed);
+  EXPECT_NE(draw({1, 2}, 4)[0], seed[0]);
+  EXPECT_NE(draw({2, 2}, 3)[0], seed[0]);
+  EXPECT_EQ(seed[1], 0);
 }
 
 }  // namespace

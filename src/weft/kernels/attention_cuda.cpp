@@ -25,20 +25,29 @@ bool cudnn_has(const AttentionSpec& spec) {
   return spec.dtype != DType::f32 && spec.head_dim % 8 == 0;
 }
 
+/// What plans depend on; a part of a GPU has fewer multiprocessors under the same name.
+std::string device_name(const Stream& stream) {
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, stream.device().index), "describe a GPU");
+  return fmt::format("{}, compute {}.{}, {} multiprocessors", std::string(properties.name),
+                     properties.major, properties.minor, properties.multiProcessorCount);
+}
+
 class CudaAttention final : public AttentionBackend {
  public:
   CudaAttention(const Stream& stream, const AttentionSpec& spec) : spec_(spec) {
     if (!cudnn_has(spec)) return;
     using Passes = CudnnAttention::Passes;
     const CudnnTarget target(queue_of(stream).cudnn());
+    const CudnnPlanStore store(CudnnPlanStore::user_directory(), device_name(stream));
     const auto graphs = [&](double dropout) {
       return AttentionGraphSpec{spec, dropout, spec.deterministic};
     };
     // Evaluation drops nothing. A mask that forward draws on cuDNN only cuDNN draws again.
     const bool drops = spec.dropout > 0.0;
-    plain_ =
-        CudnnAttention::make(target, graphs(0.0), drops ? Passes::forward : Passes::forward_first);
-    if (drops) dropped_ = CudnnAttention::make(target, graphs(spec.dropout), Passes::both);
+    plain_ = CudnnAttention::make(target, store, graphs(0.0),
+                                  drops ? Passes::forward : Passes::forward_first);
+    if (drops) dropped_ = CudnnAttention::make(target, store, graphs(spec.dropout), Passes::both);
   }
 
   size_t workspace_bytes() const override {

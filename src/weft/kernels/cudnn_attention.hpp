@@ -5,7 +5,7 @@
 
 #include "weft/kernels/attention_tensors.hpp"
 #include "weft/kernels/context.hpp"
-#include "weft/kernels/cudnn_plan.hpp"
+#include "weft/kernels/cudnn_plan_store.hpp"
 #include "weft/kernels/dropout.hpp"
 
 namespace weft::kernels::cuda {
@@ -20,8 +20,10 @@ class CudnnAttention {
     both,           ///< neither without the other
   };
 
-  /// Null where cuDNN has no plan for what is wanted. Takes about a second.
+  /// Null where cuDNN has no plan for what is wanted. Takes about a second, or some
+  /// milliseconds when the store has the plans.
   static std::unique_ptr<CudnnAttention> make(const CudnnTarget& target,
+                                              const CudnnPlanStore& store,
                                               const AttentionGraphSpec& spec, Passes passes);
 
   bool has_backward() const { return backward_.has_value(); }

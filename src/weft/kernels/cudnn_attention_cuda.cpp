@@ -11,9 +11,10 @@ namespace weft::kernels::cuda {
 namespace {
 
 /// A plan, or nothing where cuDNN has none.
-std::optional<CudnnPlan> plan_of(const CudnnTarget& target, const TensorGraph& graph) {
+std::optional<CudnnPlan> plan_of(const CudnnTarget& target, const CudnnPlanStore& store,
+                                 const TensorGraph& graph) {
   try {
-    return CudnnPlan(target, graph);
+    return store.plan(target, graph);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::device) throw;
     return std::nullopt;
@@ -43,16 +44,17 @@ CudnnAttention::CudnnAttention(const AttentionGraphSpec& spec, Forward forward)
     : spec_(spec), numbers_(spec), forward_(std::move(forward)) {}
 
 std::unique_ptr<CudnnAttention> CudnnAttention::make(const CudnnTarget& target,
+                                                     const CudnnPlanStore& store,
                                                      const AttentionGraphSpec& spec,
                                                      Passes passes) {
   AttentionForwardGraph forward = attention_forward_graph(spec);
-  std::optional<CudnnPlan> forward_plan = plan_of(target, forward.graph);
+  std::optional<CudnnPlan> forward_plan = plan_of(target, store, forward.graph);
   if (!forward_plan.has_value()) return nullptr;
   std::unique_ptr<CudnnAttention> result(
       new CudnnAttention(spec, {std::move(forward), std::move(*forward_plan)}));
   if (passes == Passes::forward) return result;
   AttentionBackwardGraph backward = attention_backward_graph(spec);
-  std::optional<CudnnPlan> backward_plan = plan_of(target, backward.graph);
+  std::optional<CudnnPlan> backward_plan = plan_of(target, store, backward.graph);
   if (backward_plan.has_value()) {
     result->backward_.emplace(Backward{std::move(backward), std::move(*backward_plan)});
   } else if (passes == Passes::both) {
