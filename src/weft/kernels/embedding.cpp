@@ -38,7 +38,8 @@ void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTen
   check_ids(context.stream, "token", "tokens_BS", tokens_BS, tokens, word_VH.shape()[0]);
   if (!position_PH.empty()) {
     check_size("position_PH", position_PH, position_PH.shape()[0] * hidden, word_VH.dtype());
-    check_ids(context.stream, "position", "positions_BS", positions_BS, tokens, position_PH.shape()[0]);
+    check_ids(context.stream, "position", "positions_BS", positions_BS, tokens,
+              position_PH.shape()[0]);
   }
   kernel_table(context.stream)
       .embedding_forward(context, word_VH, position_PH, tokens_BS, positions_BS, out_SBH);
@@ -57,7 +58,8 @@ void embedding_backward(const Context& context, ConstTensorView dout_SBH, ConstT
         to_string(dout_SBH.shape()), to_string(dtable_RH.shape()));
   check_element_type("dout_SBH", dout_SBH);
   check_size("dtable_RH", dtable_RH, dtable_RH.shape()[0] * dout_SBH.shape()[2]);
-  check_ids(context.stream, "id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(), dtable_RH.shape()[0]);
+  check_ids(context.stream, "id", "ids_BS", ids_BS, dout_SBH.shape().num_rows(),
+            dtable_RH.shape()[0]);
   check_workspace("embedding_backward", context,
                   embedding_backward_workspace(context.stream, dout_SBH.shape().num_rows(),
                                                dtable_RH.shape()[0]));
