@@ -31,8 +31,9 @@ void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N);
 size_t column_sum_workspace(int64_t rows, int64_t columns);
 
 /// sums[i] = sum of squares of xs[i]: fp64 partial sums over fixed blocks of 1024 elements, then
-/// over the blocks in order (design: the gradient norm does not depend on threads or shards). Needs
-/// sums_workspace(stream, xs) bytes. Returns when the sums are known.
+/// over the blocks in order; on a GPU in another fixed order (design: the gradient norm does not
+/// depend on threads or shards). Needs sums_workspace(stream, xs) bytes. Returns when the sums are
+/// known.
 void sums_of_squares(const Context& context, std::span<const ConstTensorView> xs,
                      std::span<double> sums);
 /// As sums_of_squares of one tensor.
