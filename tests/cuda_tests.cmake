@@ -1,6 +1,5 @@
 # Included by tests/CMakeLists.txt with WEFT_CUDA: every *_cuda_test.cpp as one binary, which links the
-# objects of the CUDA backend. Their ctest label is
-# cuda; none needs a GPU.
+# objects of the CUDA backend. Their ctest label is cuda; those that need a GPU skip without one.
 file(GLOB sources CONFIGURE_DEPENDS */*_cuda_test.cpp)
 add_executable(weft_cuda_tests ${sources} $<TARGET_OBJECTS:weft_cuda_objects>)
 target_link_libraries(weft_cuda_tests PRIVATE weft_test_support weft_kernels weft_cuda_flags)

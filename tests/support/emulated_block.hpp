@@ -5,11 +5,34 @@
 #include <vector>
 
 #include "weft/kernels/packs.hpp"
+#include "weft/kernels/row_softmax.hpp"
 
 // A block of GPU threads played on the host: every thread in turn runs the text that the GPU runs,
-// and the threads' values are folded in the same order (row_block.cuh).
+// and the threads' values are folded in the same order (row_block.cuh, block_fold.cuh).
 
 namespace weft::testing {
+
+/// Folds the 32 values of a warp in halves.
+template <typename Value, typename Combine>
+Value fold_lanes_of_warp(const Value* values, const Combine& combine) {
+  std::vector<Value> lanes(values, values + 32);
+  for (size_t width = 16; width > 0; width /= 2) {
+    for (size_t lane = 0; lane < width; ++lane) {
+      lanes[lane] = combine(lanes[lane], lanes[lane + width]);
+    }
+  }
+  return lanes[0];
+}
+
+/// Folds the values of a block's threads as block_fold.cuh does.
+template <typename Value, typename Combine>
+Value fold_threads(const std::vector<Value>& values, Value neutral, const Combine& combine) {
+  std::vector<Value> of_warps(32, neutral);
+  for (size_t warp = 0; warp < values.size() / 32; ++warp) {
+    of_warps[warp] = fold_lanes_of_warp(values.data() + 32 * warp, combine);
+  }
+  return fold_lanes_of_warp(of_warps.data(), combine);
+}
 
 template <int N, int kThreads = 256>
 struct EmulatedBlock {
@@ -40,45 +63,35 @@ struct EmulatedBlock {
     return fold([&](int thread) { return kernels::thread_max<N>(thread, kThreads, size, x); },
                 -INFINITY, [](float a, float b) { return kernels::larger_or_nan(a, b); });
   }
+  template <typename T>
+  kernels::SoftmaxSum row_softmax(int64_t size, const T* x) const {
+    return fold([&](int thread) { return kernels::thread_softmax<N>(thread, kThreads, size, x); },
+                kernels::SoftmaxSum::none(), kernels::joined);
+  }
   template <typename Body>
   void once(const Body& body) const {
     body();
   }
 
  private:
-  template <typename Combine>
-  static float fold_warp(const float* values, const Combine& combine) {
-    std::vector<float> lanes(values, values + 32);
-    for (size_t width = 16; width > 0; width /= 2) {
-      for (size_t lane = 0; lane < width; ++lane) {
-        lanes[lane] = combine(lanes[lane], lanes[lane + width]);
-      }
-    }
-    return lanes[0];
-  }
-
   template <typename Value, typename Combine>
-  static float fold(const Value& value, float neutral, const Combine& combine) {
-    std::vector<float> values;
+  static auto fold(const Value& value, auto neutral, const Combine& combine) {
+    std::vector<decltype(neutral)> values;
     for (int thread = 0; thread < kThreads; ++thread) values.push_back(value(thread));
-    std::vector<float> of_warps(32, neutral);
-    for (size_t warp = 0; warp < kThreads / 32; ++warp) {
-      of_warps[warp] = fold_warp(values.data() + 32 * warp, combine);
-    }
-    return fold_warp(of_warps.data(), combine);
+    return fold_threads(values, neutral, combine);
   }
 };
 
 /// Runs a row kernel as the GPU would: in packs of 16 bytes of T where rows of `size` elements
 /// allow it, else one by one.
-template <typename T, typename Kernel>
+template <typename T, int kThreads = 256, typename Kernel>
 void run_rows(const Kernel& kernel, int64_t rows, int64_t size) {
   constexpr int kPack = kernels::kPackOf<T>;
   for (int64_t row = 0; row < rows; ++row) {
     if (size % kPack == 0) {
-      kernel(EmulatedBlock<kPack>{}, row);
+      kernel(EmulatedBlock<kPack, kThreads>{}, row);
     } else {
-      kernel(EmulatedBlock<1>{}, row);
+      kernel(EmulatedBlock<1, kThreads>{}, row);
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "support/emulated_block.hpp"
 #include "support/tensor_near.hpp"
+#include "weft/kernels/context.hpp"
 #include "weft/kernels/norm_constants.hpp"
 
 // What the tests of GPU kernels share: widths of rows, tensors of a type, comparisons.
@@ -17,6 +18,7 @@ inline constexpr kernels::NormConstants kConstants{.epsilon = 1e-5F, .gamma_offs
 /// Less than a warp, a pack and a bit, more than one pack a thread.
 inline constexpr std::array<int64_t, 5> kWidths = {1, 24, 77, 1600, 4097};
 
+/// A test of kernels that compute with elements of T.
 template <typename T>
 class GpuKernels : public ::testing::Test {
  protected:

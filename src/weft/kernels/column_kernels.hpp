@@ -4,16 +4,16 @@
 #include "weft/kernels/packs.hpp"
 #include "weft/kernels/rms_norm_math.hpp"
 
-// Sums over the rows of a matrix for GPU threads, in chunks of 64 rows as in row_chunks.hpp: a thread
-// sums a pack of columns of a chunk, then threads sum the partial rows. No order depends on the
-// number of threads. Some terms give two sums in one pass.
+// Sums over the rows of a matrix for GPU threads, in chunks of 64 rows as in row_chunks.hpp: a
+// thread sums a pack of columns of a chunk, then threads sum the partial rows. No order depends on
+// the number of threads. Some terms give two sums in one pass.
 
 namespace weft::kernels::inline WEFT_ISA {
 
 inline constexpr int64_t kColumnChunkRows = 64;
 
-/// partials[chunk][sum][column] = sum of the term's `sum` over the rows of the chunk. Term is one of
-/// those below.
+/// partials[chunk][sum][column] = sum of the term's `sum` over the rows of the chunk. Term is one
+/// of those below.
 template <typename Term>
 struct ColumnChunks {
   static constexpr int kSums = Term::kSums;

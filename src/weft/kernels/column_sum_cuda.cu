@@ -77,11 +77,11 @@ cudaError_t run(cudaStream_t stream, const ColumnChunks<Term>& sums,
   return cudaGetLastError();
 }
 
-#define WEFT_COLUMN_SUM(...) \
+#define WEFT_COLUMN_SUM(...)                                               \
   template cudaError_t run(cudaStream_t, const ColumnChunks<__VA_ARGS__>&, \
-                           float* const (&)[__VA_ARGS__::kSums]);
-#define WEFT_NORM_SUMS(T, X)                   \
-  WEFT_COLUMN_SUM(LayerNormWeightTerm<T, X>)   \
+                           float* const(&)[__VA_ARGS__::kSums]);
+#define WEFT_NORM_SUMS(T, X)                 \
+  WEFT_COLUMN_SUM(LayerNormWeightTerm<T, X>) \
   WEFT_COLUMN_SUM(RmsNormWeightTerm<T, X>)
 WEFT_COLUMN_SUM(ColumnTerm<float>)
 WEFT_COLUMN_SUM(ColumnTerm<BFloat16>)

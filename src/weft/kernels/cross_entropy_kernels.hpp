@@ -50,8 +50,8 @@ struct CrossEntropySumsRow {
   }
 };
 
-/// Overwrites a row of logits with (softmax - onehot(label)) * dloss. `label` lies outside of the row
-/// where another rank holds it.
+/// Overwrites a row of logits with (softmax - onehot(label)) * dloss. `label` lies outside of the
+/// row where another rank holds it.
 template <typename T, typename Block>
 WEFT_HOST_DEVICE inline void differentiate_row(const Block& block, int64_t vocab, T* logits,
                                                int64_t label, SoftmaxSum row, float dloss) {
@@ -87,8 +87,8 @@ struct CrossEntropyGradientRow {
   }
 };
 
-/// cross_entropy of a whole vocabulary: one pass for the loss and, unless dloss_T is null, one for the
-/// gradient in the place of the logits.
+/// cross_entropy of a whole vocabulary: one pass for the loss and, unless dloss_T is null, one for
+/// the gradient in the place of the logits.
 template <typename T>
 struct CrossEntropyWholeRow {
   T* logits_TV;
@@ -106,9 +106,8 @@ struct CrossEntropyWholeRow {
     // Read before the block's threads meet in the sum, after which they overwrite it.
     const float of_label = has_label ? as_float(logits[label]) : 0.0F;
     const SoftmaxSum sum = block.row_softmax(vocab, static_cast<const T*>(logits));
-    block.once([&] {
-      loss_T[row] = cross_entropy_of(has_label ? of_label - sum.max : 0.0F, sum.sum);
-    });
+    block.once(
+        [&] { loss_T[row] = cross_entropy_of(has_label ? of_label - sum.max : 0.0F, sum.sum); });
     if (dloss_T != nullptr) differentiate_row(block, vocab, logits, label, sum, dloss_T[row]);
   }
 };

@@ -27,9 +27,9 @@ void dropout_forward(const Context& context, const Dropout& dropout, ConstTensor
                      TensorView y_SBH) {
   if (!dropout.active() && x_SBH.dtype() == y_SBH.dtype()) {
     if (x_SBH.raw() == y_SBH.raw()) return;
-    check_launch("dropout", cudaMemcpyAsync(y_SBH.raw(), x_SBH.raw(), x_SBH.size_bytes(),
-                                            cudaMemcpyDeviceToDevice,
-                                            queue_of(context.stream).get()));
+    check_launch("dropout",
+                 cudaMemcpyAsync(y_SBH.raw(), x_SBH.raw(), x_SBH.size_bytes(),
+                                 cudaMemcpyDeviceToDevice, queue_of(context.stream).get()));
     return;
   }
   with_stream_type(x_SBH.dtype(), y_SBH.dtype(), [&]<typename X, typename T>(X, T) {

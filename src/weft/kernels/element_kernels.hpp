@@ -83,9 +83,9 @@ struct NormalKernel {
       const uint64_t element = first_element + static_cast<uint64_t>(first + i);
       const philox::Block block = philox::generate(key, philox::counter(element / 2, 0));
       const bool second = element % 2 != 0;
-      values[i] = static_cast<float>(
-          mean + deviation * box_muller(second ? block.word[2] : block.word[0],
-                                        second ? block.word[3] : block.word[1]));
+      values[i] =
+          static_cast<float>(mean + deviation * box_muller(second ? block.word[2] : block.word[0],
+                                                           second ? block.word[3] : block.word[1]));
     }
     store_pack<N>(x, first, values);
   }

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "weft/device/kernel_clock.hpp"
+#include "weft/kernels/block_sums.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/kernel_table.hpp"
 #include "weft/kernels/row_chunks.hpp"
-#include "weft/kernels/block_sums.hpp"
 
 namespace weft::kernels {
 
@@ -80,8 +80,7 @@ size_t sums_workspace(const Stream& stream, std::span<const ConstTensorView> xs)
   int64_t largest = 0;
   for (const ConstTensorView& x : xs) largest = std::max(largest, x.num_elements());
   const int64_t blocks = (largest + BlockSums<SquareOf>::kBlock - 1) / BlockSums<SquareOf>::kBlock;
-  return aligned_size(xs.size() * sizeof(double)) +
-         static_cast<size_t>(blocks) * sizeof(double);
+  return aligned_size(xs.size() * sizeof(double)) + static_cast<size_t>(blocks) * sizeof(double);
 }
 
 void sums_of_squares(const Context& context, std::span<const ConstTensorView> xs,

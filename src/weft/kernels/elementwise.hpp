@@ -30,9 +30,10 @@ void scale(const Context& context, float factor, TensorView y);
 void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N);
 size_t column_sum_workspace(int64_t rows, int64_t columns);
 
-/// sums[i] = sum of squares of xs[i]: fp64 partial sums over fixed blocks of 1024 elements, then over
-/// the blocks in order (design: the gradient norm does not depend on threads or shards). Needs
-/// sums_workspace(stream, xs) bytes. Returns when the sums are known.
+/// sums[i] = sum of squares of xs[i]: fp64 partial sums over fixed blocks of 1024 elements, then
+/// over the blocks in order; on a GPU in another fixed order (design: the gradient norm does not
+/// depend on threads or shards). Needs sums_workspace(stream, xs) bytes. Returns when the sums are
+/// known.
 void sums_of_squares(const Context& context, std::span<const ConstTensorView> xs,
                      std::span<double> sums);
 /// As sums_of_squares of one tensor.
@@ -45,8 +46,8 @@ void counts_of_zeros(const Context& context, std::span<const ConstTensorView> xs
 /// As counts_of_zeros of one tensor.
 int64_t count_zeros(const Context& context, ConstTensorView x);
 
-/// Workspace of the sums and counts above: none on the CPU; on a GPU 8 bytes for each tensor and for
-/// each block of the largest.
+/// Workspace of the sums and counts above: none on the CPU; on a GPU 8 bytes for each tensor and
+/// for each block of the largest.
 size_t sums_workspace(const Stream& stream, std::span<const ConstTensorView> xs);
 
 /// sum += the sum of x where mask is not 0, times mask, in fp64 and, on the CPU, in order. x_T and
@@ -54,7 +55,8 @@ size_t sums_workspace(const Stream& stream, std::span<const ConstTensorView> xs)
 void masked_sum(const Context& context, ConstTensorView x_T, ConstTensorView mask_T,
                 TensorView sum);
 
-/// True when every element is finite. On a GPU needs 4 bytes of workspace, and returns when it is known.
+/// True when every element is finite. On a GPU needs 4 bytes of workspace, and returns when it is
+/// known.
 bool all_finite(const Context& context, ConstTensorView x);
 
 /// x[i] = mean + deviation * n(i), where n(i) is the standard normal number of element i of stream

@@ -34,19 +34,16 @@ void convert_rows(const Context& context, ConstTensorView x, int64_t x_stride, T
   if (x.dtype() == y_MN.dtype()) {
     const size_t element = size_of(x.dtype());
     const size_t width = static_cast<size_t>(columns) * element;
-    check_launch("convert_rows",
-                 cudaMemcpy2DAsync(y_MN.raw(), width, x.raw(),
-                                   static_cast<size_t>(x_stride) * element, width,
-                                   static_cast<size_t>(y_MN.shape().num_rows()),
-                                   cudaMemcpyDeviceToDevice, stream));
+    check_launch("convert_rows", cudaMemcpy2DAsync(y_MN.raw(), width, x.raw(),
+                                                   static_cast<size_t>(x_stride) * element, width,
+                                                   static_cast<size_t>(y_MN.shape().num_rows()),
+                                                   cudaMemcpyDeviceToDevice, stream));
     return;
   }
   with_type(x.dtype(), [&]<typename From>(From) {
     with_type(y_MN.dtype(), [&]<typename To>(To) {
-      const ConvertRowsKernel<From, To> kernel{.x = x.data<From>(),
-                                               .y = y_MN.data<To>(),
-                                               .columns = columns,
-                                               .stride = x_stride};
+      const ConvertRowsKernel<From, To> kernel{
+          .x = x.data<From>(), .y = y_MN.data<To>(), .columns = columns, .stride = x_stride};
       check_launch("convert_rows", run(stream, kernel, y_MN.num_elements()));
     });
   });

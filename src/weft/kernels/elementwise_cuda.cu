@@ -39,7 +39,7 @@ cudaError_t run(cudaStream_t stream, const UniformKernel& kernel, int64_t size) 
   return launch_elements<4>(stream, kernel, size, packs_fit<float>(0, kernel.x));
 }
 
-#define WEFT_CONVERT(From, To)                                                      \
+#define WEFT_CONVERT(From, To)                                                     \
   template cudaError_t run(cudaStream_t, const ConvertKernel<From, To>&, int64_t); \
   template cudaError_t run(cudaStream_t, const ConvertRowsKernel<From, To>&, int64_t);
 #define WEFT_ELEMENTWISE(T)                                             \

@@ -6,7 +6,8 @@
 namespace weft::kernels {
 
 /// out_SBH[s, b] = word_VH[tokens_BS[b, s]] + position_PH[positions_BS[b, s]]. Ids are i64 and
-/// within range, which only the CPU checks; `position_PH` may be empty. The tables are of one type, out of the same or f32.
+/// within range, which only the CPU checks; `position_PH` may be empty. The tables are of one type,
+/// out of the same or f32.
 void embedding_forward(const Context& context, ConstTensorView word_VH, ConstTensorView position_PH,
                        ConstTensorView tokens_BS, ConstTensorView positions_BS, TensorView out_SBH);
 

@@ -11,9 +11,7 @@ constexpr int kScanThreads = 1024;
 
 // A thread for every token.
 
-__device__ int64_t token_of_thread() {
-  return int64_t{blockIdx.x} * kElementThreads + threadIdx.x;
-}
+__device__ int64_t token_of_thread() { return int64_t{blockIdx.x} * kElementThreads + threadIdx.x; }
 
 __global__ void __launch_bounds__(kElementThreads) count_tokens(TokenSort sort) {
   if (token_of_thread() < sort.tokens) sort.count(token_of_thread());

@@ -3,8 +3,8 @@
 #include "weft/kernels/packs.hpp"
 #include "weft/kernels/row_kernel.hpp"
 
-// The embedding of embedding.hpp for GPU threads. The gradient of a table is a sum of rows by id, in
-// the order of their tokens: the tokens are sorted by id with integers alone, counting and then
+// The embedding of embedding.hpp for GPU threads. The gradient of a table is a sum of rows by id,
+// in the order of their tokens: the tokens are sorted by id with integers alone, counting and then
 // ranking within each id, and every id's rows are added by one block.
 
 namespace weft::kernels::inline WEFT_ISA {
@@ -47,8 +47,8 @@ WEFT_HOST_DEVICE inline int32_t counted(int32_t& counter) {
 #endif
 }
 
-/// Sorts tokens by id, those of one id in token order, in steps that each need the whole of the step
-/// before. The result does not depend on the order in which threads run.
+/// Sorts tokens by id, those of one id in token order, in steps that each need the whole of the
+/// step before. The result does not depend on the order in which threads run.
 struct TokenSort {
   const int64_t* ids_BS;
   int32_t* ends_R;      ///< all 0 at first: how often each id comes; then where its tokens end
@@ -119,7 +119,8 @@ struct EmbeddingGradientRow {
     if (place != sort.first_of(id)) return;
     const int64_t end = sort.ends_R[id];
     float* table = dtable_RH + id * hidden;
-    block.each_pack(hidden, [&](int64_t first) { add_pack<Block::kPack>(place, end, first, table); });
+    block.each_pack(hidden,
+                    [&](int64_t first) { add_pack<Block::kPack>(place, end, first, table); });
   }
 
  private:

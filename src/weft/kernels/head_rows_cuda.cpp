@@ -12,13 +12,12 @@ template <typename T>
 void copy(const Context& context, const HeadLayout& layout, HeadPart part, const void* from,
           void* to, int64_t size, bool gather) {
   const bool queries = part == HeadPart::queries;
-  const HeadRowsCopy<T> kernel{
-      .from = static_cast<const T*>(from),
-      .to = static_cast<T*>(to),
-      .run = (queries ? layout.heads_per_group() : 1) * layout.head_dim,
-      .stride = layout.group_width(),
-      .start = queries ? 0 : layout.heads_per_group() * layout.head_dim,
-      .gather = gather};
+  const HeadRowsCopy<T> kernel{.from = static_cast<const T*>(from),
+                               .to = static_cast<T*>(to),
+                               .run = (queries ? layout.heads_per_group() : 1) * layout.head_dim,
+                               .stride = layout.group_width(),
+                               .start = queries ? 0 : layout.heads_per_group() * layout.head_dim,
+                               .gather = gather};
   check_launch("head copies", run(queue_of(context.stream).get(), kernel, size));
 }
 

@@ -4,8 +4,8 @@
 
 namespace weft::kernels::inline WEFT_ISA {
 
-/// gather_heads and scatter_heads (head_rows.hpp) for GPU threads: a pack of the rows' elements each.
-/// Bits are copied: T is an integer of an element's size.
+/// gather_heads and scatter_heads (head_rows.hpp) for GPU threads: a pack of the rows' elements
+/// each. Bits are copied: T is an integer of an element's size.
 template <typename T>
 struct HeadRowsCopy {
   const T* from;

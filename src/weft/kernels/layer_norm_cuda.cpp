@@ -55,9 +55,9 @@ void layer_norm_backward_weight(const Context& context, ConstTensorView dy_TH, C
         .partials = reinterpret_cast<float*>(context.workspace.data()),
         .rows = x_TH.shape().num_rows(),
         .columns = x_TH.shape().last()};
-    check_launch("layer_norm_backward_weight",
-                 run(queue_of(context.stream).get(), sums,
-                     {dgamma_H.data<float>(), dbeta_H.data<float>()}));
+    check_launch(
+        "layer_norm_backward_weight",
+        run(queue_of(context.stream).get(), sums, {dgamma_H.data<float>(), dbeta_H.data<float>()}));
   });
 }
 

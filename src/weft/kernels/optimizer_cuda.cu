@@ -1,4 +1,5 @@
-// Optimizers on CUDA: the kernels of adamw_kernel.hpp and sgd_kernel.hpp for every type of a model's values.
+// Optimizers on CUDA: the kernels of adamw_kernel.hpp and sgd_kernel.hpp for every type of a
+// model's values.
 #include "weft/kernels/element_launch.cuh"
 #include "weft/kernels/optimizer_cuda.cuh"
 #include "weft/kernels/row_block.cuh"
@@ -15,9 +16,9 @@ cudaError_t run(cudaStream_t stream, const AdamWKernel<Low, AdamWStep>& kernel, 
 
 template <typename Low>
 cudaError_t run(cudaStream_t stream, const SgdKernel<Low>& kernel, int64_t size) {
-  return launch_elements<4>(stream, kernel, size,
-                            packs_fit<float>(0, kernel.grad, kernel.param, kernel.buffer,
-                                             kernel.low));
+  return launch_elements<4>(
+      stream, kernel, size,
+      packs_fit<float>(0, kernel.grad, kernel.param, kernel.buffer, kernel.low));
 }
 
 #define WEFT_OPTIMIZERS(Low)                                                           \

@@ -42,9 +42,7 @@ void rms_norm_backward_weight(const Context& context, ConstTensorView dy_TH, Con
                               ConstTensorView rstd_T, TensorView dgamma_H) {
   with_stream_type(x_TH.dtype(), dy_TH.dtype(), [&]<typename X, typename T>(X, T) {
     const ColumnChunks<RmsNormWeightTerm<T, X>> sums{
-        .term = {.dy_TH = dy_TH.data<T>(),
-                 .x_TH = x_TH.data<X>(),
-                 .rstd_T = rstd_T.data<float>()},
+        .term = {.dy_TH = dy_TH.data<T>(), .x_TH = x_TH.data<X>(), .rstd_T = rstd_T.data<float>()},
         .partials = reinterpret_cast<float*>(context.workspace.data()),
         .rows = x_TH.shape().num_rows(),
         .columns = x_TH.shape().last()};
