@@ -147,15 +147,9 @@ class CudaAttention final : public AttentionBackend {
 
 }  // namespace
 
-std::unique_ptr<AttentionBackend> make_attention(const Stream& stream, const AttentionSpec& spec);
-
 std::unique_ptr<AttentionBackend> make_attention(const Stream& stream, const AttentionSpec& spec) {
   return std::make_unique<CudaAttention>(stream, spec);
 }
-
-void attention_with_cache(const Context& context, int64_t heads, int64_t groups, int64_t head_dim,
-                          ConstTensorView qkv_SQ, int64_t past, const KeyValueCache& cache,
-                          TensorView out_SO);
 
 void attention_with_cache(const Context& context, int64_t heads, int64_t groups, int64_t head_dim,
                           ConstTensorView qkv_SQ, int64_t past, const KeyValueCache& cache,
