@@ -36,7 +36,8 @@ set_target_properties(weft_cuda_objects PROPERTIES POSITION_INDEPENDENT_CODE ON
 target_include_directories(weft_cuda_objects SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS})
 add_library(weft_cuda MODULE src/weft/base/error.cpp src/weft/tensor/tensor.cpp
   src/weft/kernels/attention_graph.cpp src/weft/kernels/attention_tensors.cpp
-  src/weft/kernels/column_product.cpp src/weft/kernels/tensor_graph.cpp src/weft/device/stream.cpp src/weft/device/instruction_set.cpp
+  src/weft/kernels/column_product.cpp src/weft/kernels/kept_plans.cpp
+  src/weft/kernels/tensor_graph.cpp src/weft/kernels/tuned_product.cpp src/weft/device/stream.cpp src/weft/device/instruction_set.cpp
   src/weft/device/memory_resource.cpp)
 target_link_libraries(weft_cuda PRIVATE weft_cuda_objects)
 set_target_properties(weft_cuda PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden

@@ -8,6 +8,8 @@
 #include "support/tensor_near.hpp"
 #include "support/test_tensors.hpp"
 #include "support/thread_counts.hpp"
+#include "weft/kernels/activation.hpp"
+#include "weft/kernels/elementwise.hpp"
 #include "weft/kernels/gemm.hpp"
 #include "weft/kernels/onednn_product.hpp"
 
@@ -141,6 +143,48 @@ TEST(Linear, WritingTheWeightGradientGivesTheBitsOfAddingItToZeros) {
   });
 }
 
+TEST(Linear, OnTheProcessorEpiloguesAreKernelsWithTheirBits) {
+  for_each_variant([](const KernelVariant& variant) {
+    // The second's input gradient is summed in pieces.
+    for (const LinearSizes& size : {LinearSizes{65, 24, 40}, LinearSizes{17, 8, 8200}}) {
+      const LinearCase layer(size, variant);
+      Stream stream({}, variant.set);
+      const LinearEpilogues all{.gelu = true, .gelu_gradient = true, .bias_gradient = true};
+      const LinearPlan plan(stream, size.tokens, size.in, size.out, true, variant.dtype, all);
+      EXPECT_FALSE(plan.fuses_gelu() || plan.fuses_gelu_gradient());
+      EXPECT_FALSE(plan.fuses_bias_gradient(false) || plan.fuses_bias_gradient(true));
+      Buffer workspace(plan.workspace_bytes());
+      const Context context{stream, {workspace.data(), workspace.size_bytes()}};
+      const std::vector<Tensor> separate = layer.run(true, 0.5F);
+      const auto unwritten = [&](const Shape& shape) {
+        return filled_tensor(shape, NAN, variant.dtype);
+      };
+
+      Tensor z = unwritten(layer.dy.shape());
+      Tensor y = unwritten(layer.dy.shape());
+      plan.forward_gelu(context, layer.x, layer.w, layer.bias, z, y);
+      Tensor expected_y = unwritten(layer.dy.shape());
+      activation_forward(context, Activation::gelu_tanh, separate[0], expected_y);
+      expect_same_bits("z", z, separate[0]);
+      expect_same_bits("y", y, expected_y);
+
+      Tensor dz = unwritten(layer.x.shape());
+      plan.backward_input_gelu(context, layer.dy, layer.w, layer.x, dz);
+      Tensor expected_dz = unwritten(layer.x.shape());
+      activation_backward(context, Activation::gelu_tanh, separate[1], layer.x, expected_dz);
+      expect_same_bits("dz", dz, expected_dz);
+
+      Tensor dw = filled_tensor(layer.w.shape(), 0.5F);
+      Tensor db = filled_tensor(layer.bias.shape(), 2.0F);
+      plan.backward_weight(context, layer.dy, layer.x, true, dw, db);
+      Tensor expected_db = filled_tensor(layer.bias.shape(), 2.0F);
+      column_sum(context, layer.dy, expected_db);
+      expect_same_bits("dw", dw, separate[2]);
+      expect_same_bits("db", db, expected_db);
+    }
+  });
+}
+
 TEST(Linear, ReferenceAgreesWithCentralDifferences) {
   const LinearSizes size{4, 5, 3};
   const LinearCase layer(size);
@@ -241,6 +285,7 @@ TEST(Gemm, RefusesEmptySizesWrongTensorsAndSmallWorkspaces) {
   Stream stream;
   EXPECT_THROW(GemmPlan(stream, {.m = 0, .n = 1, .k = 1}), Error);
   EXPECT_THROW(LinearPlan(stream, 4, 0, 4, false), Error);
+  EXPECT_THROW(GemmPlan::fused(stream, {.m = 0, .n = 1, .k = 1}, Epilogue::gelu_aux), Error);
   const GemmPlan plan(stream, {.m = 300, .n = 64, .k = 64});
   ASSERT_GT(plan.workspace_bytes(), 0u);  // B is packed into it
   Buffer workspace(plan.workspace_bytes());

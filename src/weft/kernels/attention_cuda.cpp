@@ -25,21 +25,13 @@ bool cudnn_has(const AttentionSpec& spec) {
   return spec.dtype != DType::f32 && spec.head_dim % 8 == 0;
 }
 
-/// What plans depend on; a part of a GPU has fewer multiprocessors under the same name.
-std::string device_name(const Stream& stream) {
-  cudaDeviceProp properties{};
-  check_cuda(cudaGetDeviceProperties(&properties, stream.device().index), "describe a GPU");
-  return fmt::format("{}, compute {}.{}, {} multiprocessors", std::string(properties.name),
-                     properties.major, properties.minor, properties.multiProcessorCount);
-}
-
 class CudaAttention final : public AttentionBackend {
  public:
   CudaAttention(const Stream& stream, const AttentionSpec& spec) : spec_(spec) {
     if (!cudnn_has(spec)) return;
     using Passes = CudnnAttention::Passes;
     const CudnnTarget target(queue_of(stream).cudnn());
-    const CudnnPlanStore store(CudnnPlanStore::user_directory(), device_name(stream));
+    const CudnnPlanStore store(user_cache_directory(), queue_of(stream).device_name());
     const auto graphs = [&](double dropout) {
       return AttentionGraphSpec{spec, dropout, spec.deterministic};
     };

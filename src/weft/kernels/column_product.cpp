@@ -6,19 +6,6 @@ namespace weft::kernels {
 
 namespace {
 
-bool has_aux(Epilogue epilogue) {
-  return epilogue == Epilogue::gelu_aux || epilogue == Epilogue::gelu_aux_bias ||
-         epilogue == Epilogue::dgelu || epilogue == Epilogue::dgelu_bias_sum;
-}
-
-bool sums_bias(Epilogue epilogue) {
-  return epilogue == Epilogue::dgelu_bias_sum || epilogue == Epilogue::left_bias_sum;
-}
-
-bool adds_bias(Epilogue epilogue) {
-  return epilogue == Epilogue::bias || epilogue == Epilogue::gelu_aux_bias;
-}
-
 bool is_element_type(DType dtype) {
   return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
 }
@@ -28,8 +15,8 @@ void check_spec(const GemmSpec& spec, Epilogue epilogue) {
         "a product of {} x {} x {} has no elements", spec.m, spec.k, spec.n);
   check(is_element_type(spec.dtype) && (spec.c_dtype == spec.dtype || spec.c_dtype == DType::f32),
         ErrorKind::internal, "no product of {} gives {}", name(spec.dtype), name(spec.c_dtype));
-  check(!has_aux(epilogue) || spec.n % 8 == 0, ErrorKind::internal,
-        "the rows beside GELU have {} elements, no multiple of 8", spec.n);
+  check(!has_aux(epilogue) || spec.n % kAuxStep == 0, ErrorKind::internal,
+        "the rows beside GELU have {} elements, no multiple of {}", spec.n, kAuxStep);
   check(!has_aux(epilogue) || !spec.accumulate, ErrorKind::internal,
         "GELU of an accumulated product");
   check(epilogue != Epilogue::left_bias_sum || spec.transpose_a, ErrorKind::internal,

@@ -12,17 +12,6 @@
 
 namespace weft::kernels {
 
-/// What a product does besides multiplying, without another pass over memory. c_MN is row-major.
-enum class Epilogue : uint8_t {
-  none,
-  bias,            ///< c += bias_N in every row
-  gelu_aux,        ///< aux_MN = c before GELU (tanh form), c = GELU(aux)
-  gelu_aux_bias,   ///< aux_MN = c + bias_N, c = GELU(aux)
-  dgelu,           ///< c *= GELU'(aux_MN)
-  dgelu_bias_sum,  ///< as dgelu; bias_N = sum of c over its rows
-  left_bias_sum,   ///< bias_M = sum over K of A_MK: of a weight gradient, the bias gradient
-};
-
 /// A stored column-major matrix: element (r, c) lies at c * stride + r.
 struct ColumnMatrix {
   int64_t rows = 0;

@@ -28,6 +28,9 @@ class CublasLtProduct {
   /// the likely fastest first; at most `most`, perhaps none. 16-bit results are rounded once.
   std::vector<cublasLtMatmulAlgo_t> algorithms(cublasLtHandle_t handle, size_t workspace_bytes,
                                                int most) const;
+  /// Whether `algorithm`, perhaps of another run, can run the product in such a workspace.
+  bool takes(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm,
+             size_t workspace_bytes) const;
   /// Enqueues the product by `algorithm`, one of algorithms(). Returns what cuBLASLt says.
   cublasStatus_t run(cublasLtHandle_t handle, cudaStream_t stream,
                      const cublasLtMatmulAlgo_t& algorithm, const void* first, const void* second,

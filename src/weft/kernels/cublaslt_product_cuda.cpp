@@ -208,7 +208,7 @@ std::vector<cublasLtMatmulAlgo_t> CublasLtProduct::algorithms(cublasLtHandle_t h
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       handle, lt.description.get(), lt.first.get(), lt.second.get(), lt.result.get(),
       lt.result.get(), preference.get(), most, results.data(), &found);
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return {};
   check_lt(status, "look for an algorithm");
   std::vector<cublasLtMatmulAlgo_t> algorithms;
   for (int i = 0; i < found; ++i) {
@@ -216,6 +216,16 @@ std::vector<cublasLtMatmulAlgo_t> CublasLtProduct::algorithms(cublasLtHandle_t h
     if (result.state == CUBLAS_STATUS_SUCCESS) algorithms.push_back(result.algo);
   }
   return algorithms;
+}
+
+bool CublasLtProduct::takes(cublasLtHandle_t handle, const cublasLtMatmulAlgo_t& algorithm,
+                            size_t workspace_bytes) const {
+  const Objects& lt = *objects_;
+  cublasLtMatmulHeuristicResult_t result{};
+  const cublasStatus_t status =
+      cublasLtMatmulAlgoCheck(handle, lt.description.get(), lt.first.get(), lt.second.get(),
+                              lt.result.get(), lt.result.get(), &algorithm, &result);
+  return status == CUBLAS_STATUS_SUCCESS && result.workspaceSize <= workspace_bytes;
 }
 
 cublasStatus_t CublasLtProduct::run(cublasLtHandle_t handle, cudaStream_t stream,

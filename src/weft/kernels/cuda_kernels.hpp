@@ -13,6 +13,9 @@ namespace weft::kernels {
 struct CudaKernels {
   KernelTable table;
   std::unique_ptr<GemmBackend> (*make_gemm)(const Stream& stream, const GemmSpec& spec);
+  /// Null where GemmPlan::fused has no plan.
+  std::unique_ptr<GemmBackend> (*make_fused_gemm)(const Stream& stream, const GemmSpec& spec,
+                                                  Epilogue epilogue);
   std::unique_ptr<AttentionBackend> (*make_attention)(const Stream& stream,
                                                       const AttentionSpec& spec);
 };

@@ -100,7 +100,8 @@ class CpuGemm final : public GemmBackend {
   }
 
   void run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
-           ConstTensorView bias) const override {
+           const EpilogueTensors& tensors) const override {
+    const ConstTensorView bias = tensors.bias;
     if (!converts_) {
       whole_->run(context.workspace.data(), a.raw(), b.raw(), c.raw(), bias.raw());
       return;
@@ -172,24 +173,57 @@ GemmPlan::GemmPlan(const Stream& stream, const GemmSpec& spec) : spec_(spec) {
   }
 }
 
+GemmPlan::GemmPlan(const GemmSpec& spec, Epilogue epilogue, std::unique_ptr<GemmBackend> backend)
+    : spec_(spec), epilogue_(epilogue), backend_(std::move(backend)) {}
+
+std::optional<GemmPlan> GemmPlan::fused(const Stream& stream, const GemmSpec& spec,
+                                        Epilogue epilogue) {
+  check_spec(spec);
+  if (stream.queue() == nullptr || (has_aux(epilogue) && spec.n % kAuxStep != 0)) return {};
+  auto backend = stream.queue()->kernels().make_fused_gemm(stream, spec, epilogue);
+  if (backend == nullptr) return {};
+  return GemmPlan(spec, epilogue, std::move(backend));
+}
+
 GemmPlan::~GemmPlan() = default;
 GemmPlan::GemmPlan(GemmPlan&&) noexcept = default;
 GemmPlan& GemmPlan::operator=(GemmPlan&&) noexcept = default;
 
 size_t GemmPlan::workspace_bytes() const { return backend_->workspace_bytes(); }
 
-void GemmPlan::run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
-                   ConstTensorView bias) const {
+void GemmPlan::check_operands(const Context& context, ConstTensorView a, ConstTensorView b,
+                              TensorView c) const {
   check_size("A", a, spec_.m * spec_.k, spec_.dtype);
   check_size("B", b, spec_.k * spec_.n, spec_.dtype);
   check_size("C", c, spec_.m * spec_.n, spec_.c_dtype);
+  check_workspace("GemmPlan::run", context, workspace_bytes());
+}
+
+void GemmPlan::run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
+                   ConstTensorView bias) const {
+  check(epilogue_ == Epilogue::none, ErrorKind::internal, "a fused product runs by run_fused");
+  check_operands(context, a, b, c);
   if (spec_.bias) {
     check_size("bias", bias, spec_.n, spec_.dtype);
   } else {
     check(bias.empty(), ErrorKind::internal, "a bias is given to a product made without one");
   }
-  check_workspace("GemmPlan::run", context, workspace_bytes());
-  backend_->run(context, a, b, c, bias);
+  backend_->run(context, a, b, c, {.bias = bias, .bias_sum = {}, .aux_out_MN = {}, .aux_MN = {}});
+}
+
+void GemmPlan::run_fused(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
+                         const EpilogueTensors& tensors) const {
+  check_operands(context, a, b, c);
+  if (adds_bias(epilogue_)) check_size("bias", tensors.bias, spec_.n, spec_.c_dtype);
+  if (sums_bias(epilogue_)) {
+    check_size("bias sum", tensors.bias_sum,
+               epilogue_ == Epilogue::left_bias_sum ? spec_.m : spec_.n, spec_.c_dtype);
+  }
+  if (has_aux(epilogue_)) {
+    check_size("aux", writes_aux(epilogue_) ? ConstTensorView(tensors.aux_out_MN) : tensors.aux_MN,
+               spec_.m * spec_.n, spec_.c_dtype);
+  }
+  backend_->run(context, a, b, c, tensors);
 }
 
 }  // namespace weft::kernels

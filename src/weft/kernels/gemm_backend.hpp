@@ -10,7 +10,7 @@ class GemmBackend {
   virtual ~GemmBackend() = default;
   virtual size_t workspace_bytes() const = 0;
   virtual void run(const Context& context, ConstTensorView a, ConstTensorView b, TensorView c,
-                   ConstTensorView bias) const = 0;
+                   const EpilogueTensors& tensors) const = 0;
 };
 
 }  // namespace weft::kernels

@@ -3,6 +3,8 @@
 #include <cublasLt.h>
 #include <cudnn_graph.h>
 
+#include <string>
+
 #include "weft/device/cuda_queue.cuh"
 #include "weft/kernels/cuda_kernels.hpp"
 
@@ -18,11 +20,14 @@ class KernelQueue final : public CudaQueue {
   KernelQueue& operator=(const KernelQueue&) = delete;
 
   const CudaKernels& kernels() const override;
+  /// What tuned choices depend on; a part of a GPU has fewer multiprocessors under the same name.
+  const std::string& device_name() const { return device_name_; }
   cublasLtHandle_t cublaslt() const { return cublaslt_; }
   /// On this queue's stream.
   cudnnHandle_t cudnn() const { return cudnn_; }
 
  private:
+  std::string device_name_;
   cublasLtHandle_t cublaslt_ = nullptr;
   cudnnHandle_t cudnn_ = nullptr;
 };

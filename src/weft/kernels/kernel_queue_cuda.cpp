@@ -9,9 +9,22 @@ namespace weft::kernels::cuda {
 WEFT_KERNELS(WEFT_DECLARATION)
 #undef WEFT_DECLARATION
 std::unique_ptr<GemmBackend> make_gemm(const Stream& stream, const GemmSpec& spec);
+std::unique_ptr<GemmBackend> make_fused_gemm(const Stream& stream, const GemmSpec& spec,
+                                             Epilogue epilogue);
 std::unique_ptr<AttentionBackend> make_attention(const Stream& stream, const AttentionSpec& spec);
 
-KernelQueue::KernelQueue(int index) : CudaQueue(index) {
+namespace {
+
+std::string name_of_device(int index) {
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, index), "describe a GPU");
+  return fmt::format("{}, compute {}.{}, {} multiprocessors", std::string(properties.name),
+                     properties.major, properties.minor, properties.multiProcessorCount);
+}
+
+}  // namespace
+
+KernelQueue::KernelQueue(int index) : CudaQueue(index), device_name_(name_of_device(index)) {
   const cublasStatus_t lt = cublasLtCreate(&cublaslt_);
   check(lt == CUBLAS_STATUS_SUCCESS, ErrorKind::device, "cuBLASLt cannot be opened on GPU {}: {}",
         index, cublasLtGetStatusString(lt));
@@ -30,6 +43,7 @@ const CudaKernels& KernelQueue::kernels() const {
 #define WEFT_ENTRY(name) .name = name,  // NOLINT(bugprone-macro-parentheses)
   static constexpr CudaKernels kKernels{.table = {WEFT_KERNELS(WEFT_ENTRY)},
                                         .make_gemm = make_gemm,
+                                        .make_fused_gemm = make_fused_gemm,
                                         .make_attention = make_attention};
 #undef WEFT_ENTRY
   return kKernels;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "weft/device/kernel_clock.hpp"
+#include "weft/kernels/activation.hpp"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/elementwise.hpp"
 #include "weft/kernels/gemm.hpp"
@@ -56,11 +57,12 @@ ConstTensorView part(ConstTensorView matrix, int64_t first, int64_t rows, int64_
 }  // namespace
 
 LinearPlan::LinearPlan(const Stream& stream, int64_t tokens, int64_t in, int64_t out, bool bias,
-                       DType dtype)
+                       DType dtype, LinearEpilogues epilogues)
     : tokens_(tokens),
       in_(in),
       out_(out),
       dtype_(dtype),
+      epilogues_(epilogues),
       forward_(stream, {.m = tokens,
                         .n = out,
                         .k = in,
@@ -69,10 +71,10 @@ LinearPlan::LinearPlan(const Stream& stream, int64_t tokens, int64_t in, int64_t
                         .dtype = dtype,
                         .c_dtype = dtype}),
       backward_input_(stream, input_gradient(tokens, in, out, splits(stream, out), dtype)),
-      backward_weight_first_(
-          stream, weight_gradient(piece_tokens(stream, tokens), in, out, false, dtype)),
-      backward_weight_piece_(
-          stream, weight_gradient(piece_tokens(stream, tokens), in, out, true, dtype)) {
+      backward_weight_first_(stream,
+                             weight_gradient(piece_tokens(stream, tokens), in, out, false, dtype)),
+      backward_weight_piece_(stream,
+                             weight_gradient(piece_tokens(stream, tokens), in, out, true, dtype)) {
   const auto add_outputs = [&](int64_t count) {
     return std::make_unique<GemmPlan>(stream,
                                       input_gradient_piece(tokens, in, out, count, true, dtype));
@@ -85,6 +87,19 @@ LinearPlan::LinearPlan(const Stream& stream, int64_t tokens, int64_t in, int64_t
   if (rest > 0) {
     backward_weight_rest_ =
         std::make_unique<GemmPlan>(stream, weight_gradient(rest, in, out, true, dtype));
+  }
+  if (epilogues.gelu) {
+    forward_gelu_ = GemmPlan::fused(stream, forward_.spec(),
+                                    bias ? Epilogue::gelu_aux_bias : Epilogue::gelu_aux);
+  }
+  if (epilogues.gelu_gradient && !splits_outputs()) {
+    backward_input_gelu_ = GemmPlan::fused(stream, backward_input_.spec(), Epilogue::dgelu);
+  }
+  if (epilogues.bias_gradient) {
+    backward_weight_bias_first_ =
+        GemmPlan::fused(stream, backward_weight_first_.spec(), Epilogue::left_bias_sum);
+    backward_weight_bias_piece_ =
+        GemmPlan::fused(stream, backward_weight_piece_.spec(), Epilogue::left_bias_sum);
   }
 }
 
@@ -99,7 +114,25 @@ size_t LinearPlan::workspace_bytes() const {
   }
   bytes = std::max({bytes, forward_.workspace_bytes(), backward_weight_first_.workspace_bytes(),
                     backward_weight_piece_.workspace_bytes()});
-  return backward_weight_rest_ ? std::max(bytes, backward_weight_rest_->workspace_bytes()) : bytes;
+  if (backward_weight_rest_) bytes = std::max(bytes, backward_weight_rest_->workspace_bytes());
+  for (const auto* plan : {&forward_gelu_, &backward_input_gelu_}) {
+    if (*plan) bytes = std::max(bytes, (*plan)->workspace_bytes());
+  }
+  return epilogues_.bias_gradient ? std::max(bytes, bias_gradient_bytes()) : bytes;
+}
+
+size_t LinearPlan::bias_gradient_bytes() const {
+  size_t bytes = 0;
+  for (const bool accumulate : {false, true}) {
+    const auto& plan = bias_gradient(accumulate);
+    bytes = std::max(bytes, plan ? bias_sum_bytes() + plan->workspace_bytes()
+                                 : column_sum_workspace(tokens_, out_));
+  }
+  return bytes;
+}
+
+size_t LinearPlan::bias_sum_bytes() const {
+  return aligned_size(static_cast<size_t>(out_) * sizeof(float));
 }
 
 void LinearPlan::forward(const Context& context, ConstTensorView x_TI, ConstTensorView w_OI,
@@ -107,6 +140,31 @@ void LinearPlan::forward(const Context& context, ConstTensorView x_TI, ConstTens
   const TimedKernel timed(context.stream,
                           splits_outputs() ? "wide linear forward" : "linear forward");
   forward_.run(context, x_TI, w_OI, y_TO, bias_O);
+}
+
+void LinearPlan::forward_gelu(const Context& context, ConstTensorView x_TI, ConstTensorView w_OI,
+                              ConstTensorView bias_O, TensorView z_TO, TensorView y_TO) const {
+  if (!forward_gelu_) {
+    forward(context, x_TI, w_OI, bias_O, z_TO);
+    activation_forward(context, Activation::gelu_tanh, z_TO, y_TO);
+    return;
+  }
+  const TimedKernel timed(context.stream, "linear forward with GELU");
+  forward_gelu_->run_fused(context, x_TI, w_OI, y_TO,
+                           {.bias = bias_O, .bias_sum = {}, .aux_out_MN = z_TO, .aux_MN = {}});
+}
+
+void LinearPlan::backward_input_gelu(const Context& context, ConstTensorView dy_TO,
+                                     ConstTensorView w_OI, ConstTensorView z_TI,
+                                     TensorView dz_TI) const {
+  if (!backward_input_gelu_) {
+    backward_input(context, dy_TO, w_OI, dz_TI);
+    activation_backward(context, Activation::gelu_tanh, dz_TI, z_TI, dz_TI);
+    return;
+  }
+  const TimedKernel timed(context.stream, "linear input gradient with GELU");
+  backward_input_gelu_->run_fused(context, dy_TO, w_OI, dz_TI,
+                                  {.bias = {}, .bias_sum = {}, .aux_out_MN = {}, .aux_MN = z_TI});
 }
 
 void LinearPlan::backward_input(const Context& context, ConstTensorView dy_TO, ConstTensorView w_OI,
@@ -158,6 +216,27 @@ void LinearPlan::backward_weight(const Context& context, ConstTensorView dy_TO,
     plan.run(context, part(dy_TO, first * out_, count, out_), part(x_TI, first * in_, count, in_),
              dw_OI);
   }
+}
+
+void LinearPlan::backward_weight(const Context& context, ConstTensorView dy_TO,
+                                 ConstTensorView x_TI, bool accumulate, TensorView dw_OI,
+                                 TensorView db_O) const {
+  const auto& fused = bias_gradient(accumulate);
+  if (!fused) {
+    backward_weight(context, dy_TO, x_TI, accumulate, dw_OI);
+    column_sum(context, dy_TO, db_O);
+    return;
+  }
+  check_size("db_O", db_O, out_);
+  check_workspace("LinearPlan::backward_weight", context, bias_gradient_bytes());
+  // The library writes a sum, and never adds to one.
+  const TensorView sum_O(context.workspace.data(), DType::f32, {out_});
+  {
+    const TimedKernel timed(context.stream, "linear weight gradient with bias");
+    fused->run_fused({context.stream, context.workspace.subspan(bias_sum_bytes())}, dy_TO, x_TI,
+                     dw_OI, {.bias = {}, .bias_sum = sum_O, .aux_out_MN = {}, .aux_MN = {}});
+  }
+  add(context, sum_O, db_O);
 }
 
 }  // namespace weft::kernels

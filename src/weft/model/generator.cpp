@@ -21,10 +21,10 @@ struct Generator::Pass {
                           TransformerLayer::Shared{.attention = nullptr, .rotary = &rotary});
     }
     Arena plan;
-    lay_out(plan, config);
+    lay_out(stream, plan, config);
     memory = Buffer(plan.used_bytes(), memory_resource);
     Arena arena(memory.data(), memory.size_bytes());
-    lay_out(arena, config);
+    lay_out(stream, arena, config);
 
     workspace =
         Buffer(std::max(TransformerLayer::workspace_bytes(stream, config, shape, false),
@@ -33,7 +33,7 @@ struct Generator::Pass {
     context.workspace = {workspace.data(), workspace.size_bytes()};
   }
 
-  void lay_out(Arena& arena, const ModelConfig& config) {
+  void lay_out(const Stream& stream, Arena& arena, const ModelConfig& config) {
     tokens_S = arena.take({1, shape.sequence}, DType::i64);
     positions_S = arena.take({1, shape.sequence}, DType::i64);
     for (TensorView& hidden : hidden_SH)
@@ -41,7 +41,8 @@ struct Generator::Pass {
     activations = TransformerLayer::plan_activations(arena, config, shape);
     transient = TransformerLayer::plan_transient(arena, config, shape);
     head_activations = OutputHead::plan_activations(arena, config, {.sequence = 1, .samples = 1});
-    head_transient = OutputHead::plan_transient(arena, config, {.sequence = 1, .samples = 1});
+    head_transient =
+        OutputHead::plan_transient(stream, arena, config, {.sequence = 1, .samples = 1});
     logits_V = arena.take({config.vocab_size});
   }
 

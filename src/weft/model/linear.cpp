@@ -1,25 +1,43 @@
 #include "weft/model/linear.hpp"
 
-#include <algorithm>
 #include <utility>
-
-#include "weft/kernels/elementwise.hpp"
 
 namespace weft::model {
 
 Linear::Linear(const Stream& stream, int64_t tokens, Parameter& weight, Parameter* bias,
-               BiasPlace place)
+               BiasPlace place, GeluPlace gelu)
     : weight_(&weight),
       bias_(bias),
       place_(place),
-      plan_(stream, tokens, weight.shape[1], weight.shape[0],
-            bias != nullptr && place == BiasPlace::in_linear, weight.value.dtype()) {
+      plan_(plan_of(stream, {.tokens = tokens,
+                             .in = weight.shape[1],
+                             .out = weight.shape[0],
+                             .bias = bias != nullptr,
+                             .dtype = weight.value.dtype(),
+                             .place = place,
+                             .gelu = gelu})) {
   weight.write_first = true;
 }
 
+kernels::LinearPlan Linear::plan_of(const Stream& stream, const Sizes& sizes) {
+  return {stream,
+          sizes.tokens,
+          sizes.in,
+          sizes.out,
+          sizes.bias && sizes.place == BiasPlace::in_linear,
+          sizes.dtype,
+          {.gelu = sizes.gelu == GeluPlace::after,
+           .gelu_gradient = sizes.gelu == GeluPlace::before,
+           .bias_gradient = sizes.bias}};
+}
+
 void Linear::forward(const kernels::Context& context, ConstTensorView x_TI, TensorView y_TO) const {
-  const bool add_bias = bias_ != nullptr && place_ == BiasPlace::in_linear;
-  plan_.forward(context, x_TI, weight_->value, add_bias ? bias_value() : ConstTensorView(), y_TO);
+  plan_.forward(context, x_TI, weight_->value, added_bias(), y_TO);
+}
+
+void Linear::forward_gelu(const kernels::Context& context, ConstTensorView x_TI, TensorView z_TO,
+                          TensorView y_TO) const {
+  plan_.forward_gelu(context, x_TI, weight_->value, added_bias(), z_TO, y_TO);
 }
 
 void Linear::backward_input(const kernels::Context& context, ConstTensorView dy_TO,
@@ -27,18 +45,27 @@ void Linear::backward_input(const kernels::Context& context, ConstTensorView dy_
   plan_.backward_input(context, dy_TO, weight_->value, dx_TI);
 }
 
+void Linear::backward_input_gelu(const kernels::Context& context, ConstTensorView dy_TO,
+                                 ConstTensorView z_TI, TensorView dz_TI) const {
+  plan_.backward_input_gelu(context, dy_TO, weight_->value, z_TI, dz_TI);
+}
+
 void Linear::backward_weight(const kernels::Context& context, ConstTensorView dy_TO,
                              ConstTensorView x_TI) const {
   const bool accumulate = !std::exchange(weight_->grad_is_stale, false);
-  plan_.backward_weight(context, dy_TO, x_TI, accumulate, weight_->grad);
-  if (bias_ != nullptr) kernels::column_sum(context, dy_TO, bias_->grad);
+  if (bias_ == nullptr) {
+    plan_.backward_weight(context, dy_TO, x_TI, accumulate, weight_->grad);
+  } else {
+    plan_.backward_weight(context, dy_TO, x_TI, accumulate, weight_->grad, bias_->grad);
+  }
 }
 
 size_t Linear::workspace_bytes(const Stream& stream, const Sizes& sizes) {
-  const kernels::LinearPlan plan(stream, sizes.tokens, sizes.in, sizes.out, sizes.bias,
-                                 sizes.dtype);
-  const size_t sums = sizes.bias ? kernels::column_sum_workspace(sizes.tokens, sizes.out) : 0;
-  return std::max(plan.workspace_bytes(), sums);
+  return plan_of(stream, sizes).workspace_bytes();
+}
+
+ConstTensorView Linear::added_bias() const {
+  return place_ == BiasPlace::in_linear ? bias_value() : ConstTensorView();
 }
 
 ConstTensorView Linear::bias_value() const {

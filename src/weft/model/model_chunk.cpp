@@ -46,9 +46,9 @@ ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const Microbat
   check(mode == BackwardMode::fused || config.recompute.granularity == RecomputeGranularity::none,
         ErrorKind::internal, "recomputation needs a fused backward");
   size_t bytes = 0;
-  plan_scratch(nullptr, bytes, config, shape);
+  plan_scratch(stream, nullptr, bytes, config, shape);
   scratch_ = Buffer(bytes, memory);
-  Scratch scratch = plan_scratch(scratch_.data(), bytes, config, shape);
+  Scratch scratch = plan_scratch(stream, scratch_.data(), bytes, config, shape);
   transient_ = scratch.layer;
   head_transient_ = scratch.head;
   recomputed_ = std::move(scratch.recomputed);
@@ -60,24 +60,31 @@ ModelChunk::ModelChunk(Stream& stream, const ModelConfig& config, const Microbat
   host_dloss_T_ = Tensor({shape.tokens()}, DType::f32);
 }
 
-ModelChunk::Scratch ModelChunk::plan_scratch(std::byte* memory, size_t& bytes,
+ModelChunk::Scratch ModelChunk::plan_scratch(const Stream& stream, std::byte* memory, size_t& bytes,
                                              const ModelConfig& config,
                                              const MicrobatchShape& shape) {
   Scratch scratch;
   Arena layer = memory == nullptr ? Arena() : Arena(memory, bytes);
   Arena head = layer;
   scratch.layer = TransformerLayer::plan_transient(layer, config, shape);
-  scratch.head = OutputHead::plan_transient(head, config, shape);
+  scratch.head = OutputHead::plan_transient(stream, head, config, shape);
   // The head runs between the forward and the backward passes of the layers: recomputed activations
   // do not exist then either.
-  if (config.recompute.attention()) {
-    scratch.recomputed.push_back(TransformerLayer::plan_attention(layer, config, shape));
-  }
-  for (int64_t i = 0; i < config.recompute.largest_group(config.num_layers); ++i) {
-    scratch.recomputed.push_back(TransformerLayer::plan_activations(layer, config, shape));
-  }
+  scratch.recomputed = plan_recomputed(layer, config, shape);
   bytes = std::max(layer.used_bytes(), head.used_bytes());
   return scratch;
+}
+
+ModelChunk::Recomputed ModelChunk::plan_recomputed(Arena& arena, const ModelConfig& config,
+                                                   const MicrobatchShape& shape) {
+  Recomputed recomputed;
+  if (config.recompute.attention()) {
+    recomputed.push_back(TransformerLayer::plan_attention(arena, config, shape));
+  }
+  for (int64_t i = 0; i < config.recompute.largest_group(config.num_layers); ++i) {
+    recomputed.push_back(TransformerLayer::plan_activations(arena, config, shape));
+  }
+  return recomputed;
 }
 
 size_t ModelChunk::workspace_bytes(const Stream& stream, const ModelConfig& config,
@@ -90,7 +97,7 @@ size_t ModelChunk::workspace_bytes(const Stream& stream, const ModelConfig& conf
 size_t ModelChunk::scratch_bytes(const Stream& stream, const ModelConfig& config,
                                  const MicrobatchShape& shape) {
   size_t scratch = 0;
-  plan_scratch(nullptr, scratch, config, shape);
+  plan_scratch(stream, nullptr, scratch, config, shape);
   return aligned_size(scratch) + aligned_size(workspace_bytes(stream, config, shape)) +
          RotaryEmbedding::size_bytes(config, shape.sequence) + aligned_size(sizeof(double));
 }
@@ -145,9 +152,9 @@ TransformerLayer::Activations ModelChunk::plan_layer(Arena& arena, const ModelCo
 
 size_t ModelChunk::slot_bytes(const ModelConfig& config, const MicrobatchShape& shape,
                               BackwardMode mode) {
-  size_t scratch = 0;
+  Arena scratch;
   Arena plan;
-  plan_slot(plan, config, shape, mode, plan_scratch(nullptr, scratch, config, shape).recomputed);
+  plan_slot(plan, config, shape, mode, plan_recomputed(scratch, config, shape));
   return plan.used_bytes();
 }
 

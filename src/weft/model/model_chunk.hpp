@@ -55,7 +55,7 @@ class ModelChunk {
   void enqueue_evaluation(ActivationSlot& slot, const Microbatch& microbatch);
   /// The loss of everything enqueued since the last call. Waits for it.
   LossSum take_loss();
-  /// Logits of the last tokens (at most 1024) of the microbatch that evaluate ran last.
+  /// Logits of the last tokens (OutputHead's last chunk) of the microbatch that evaluate ran last.
   ConstTensorView evaluated_logits() const { return head_transient_.logits_RV; }
   /// B: all input gradients. Split mode only.
   void backward_input(ActivationSlot& slot);
@@ -86,8 +86,10 @@ class ModelChunk {
     Recomputed recomputed;
   };
 
-  static Scratch plan_scratch(std::byte* memory, size_t& bytes, const ModelConfig& config,
-                              const MicrobatchShape& shape);
+  static Scratch plan_scratch(const Stream& stream, std::byte* memory, size_t& bytes,
+                              const ModelConfig& config, const MicrobatchShape& shape);
+  static Recomputed plan_recomputed(Arena& arena, const ModelConfig& config,
+                                    const MicrobatchShape& shape);
   static size_t workspace_bytes(const Stream& stream, const ModelConfig& config,
                                 const MicrobatchShape& shape);
   static ActivationSlot plan_slot(Arena& arena, const ModelConfig& config,

@@ -13,10 +13,10 @@
 namespace weft::model {
 
 /// Final norm, logits and cross entropy: the end of the last stage
-/// (reference/megatron.md 4.1, 4.5). Logits exist for chunks of at most 1024 tokens only. While a
-/// chunk's logits are there, forward also takes their gradient through the output weight: the
-/// products of the head's backward pass run in the forward task, and what backward_input and
-/// backward_weight are left with is the norm.
+/// (reference/megatron.md 4.1, 4.5). Logits exist for chunks of at most 1024 tokens only, on a GPU
+/// 4096. While a chunk's logits are there, forward also takes their gradient through the output
+/// weight: the products of the head's backward pass run in the forward task, and what
+/// backward_input and backward_weight are left with is the norm.
 class OutputHead {
  public:
   /// Kept from forward to the end of backward.
@@ -37,7 +37,7 @@ class OutputHead {
 
   static Activations plan_activations(Arena& arena, const ModelConfig& config,
                                       const MicrobatchShape& shape);
-  static Transient plan_transient(Arena& arena, const ModelConfig& config,
+  static Transient plan_transient(const Stream& stream, Arena& arena, const ModelConfig& config,
                                   const MicrobatchShape& shape);
   /// Workspace of a head of these sizes, known without making it.
   static size_t workspace_bytes(const Stream& stream, const ModelConfig& config,

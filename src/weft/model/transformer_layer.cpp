@@ -14,9 +14,18 @@ namespace {
 
 /// The product of layer `layer` called `name`; its bias, if the model has one, is added at `place`.
 Linear make_linear(const Stream& stream, int64_t tokens, ParameterSet& parameters, int64_t layer,
-                   const std::string& name, BiasPlace place) {
-  return {stream, tokens, parameters.at(layer_parameter(layer, name + ".weight")),
-          parameters.find(layer_parameter(layer, name + ".bias")), place};
+                   const std::string& name, BiasPlace place, GeluPlace gelu = GeluPlace::none) {
+  return {stream,
+          tokens,
+          parameters.at(layer_parameter(layer, name + ".weight")),
+          parameters.find(layer_parameter(layer, name + ".bias")),
+          place,
+          gelu};
+}
+
+/// `place` where the layer's activation is GELU in its tanh form.
+GeluPlace gelu_place(const ModelConfig& config, GeluPlace place) {
+  return config.activation == kernels::Activation::gelu_tanh ? place : GeluPlace::none;
 }
 
 }  // namespace
@@ -35,9 +44,9 @@ TransformerLayer::TransformerLayer(const Stream& stream, const ModelConfig& conf
                         BiasPlace::skipped)),
       norm2_(config, parameters, layer_parameter(layer, "pre_mlp_layernorm")),
       fc1_(make_linear(stream, shape.tokens(), parameters, layer, "mlp.linear_fc1",
-                       BiasPlace::in_linear)),
+                       BiasPlace::in_linear, gelu_place(config, GeluPlace::after))),
       fc2_(make_linear(stream, shape.tokens(), parameters, layer, "mlp.linear_fc2",
-                       BiasPlace::skipped)) {
+                       BiasPlace::skipped, gelu_place(config, GeluPlace::before))) {
   if (config.qk_layernorm) qk_norm_.emplace(config, layer, parameters);
 }
 
@@ -162,8 +171,13 @@ void TransformerLayer::forward_rest(const Context& context, ConstTensorView x_TH
   proj_.forward(context, activations.attention_TA, transient.branch_TH);
   add_branch(DropoutSite::attention_output, proj_.bias_value(), x_TH, activations.middle_TH);
   norm2_.forward(context, activations.middle_TH, activations.norm2);
-  fc1_.forward(context, activations.norm2.y_TH, activations.fc1_TG);
-  kernels::activation_forward(context, config_.activation, activations.fc1_TG, activations.act_TF);
+  if (config_.activation == kernels::Activation::gelu_tanh) {
+    fc1_.forward_gelu(context, activations.norm2.y_TH, activations.fc1_TG, activations.act_TF);
+  } else {
+    fc1_.forward(context, activations.norm2.y_TH, activations.fc1_TG);
+    kernels::activation_forward(context, config_.activation, activations.fc1_TG,
+                                activations.act_TF);
+  }
   fc2_.forward(context, activations.act_TF, transient.branch_TH);
   add_branch(DropoutSite::mlp_output, fc2_.bias_value(), activations.middle_TH,
              activations.output_TH);
@@ -179,11 +193,15 @@ void TransformerLayer::backward_input(const Context& context, ConstTensorView x_
                               dx_TH.reshape(hidden_SBH), branch_TH.reshape(hidden_SBH));
   };
   branch_gradient(DropoutSite::mlp_output, gradients.fc2_TH);
-  const bool gated = kernels::is_gated(config_.activation);
-  const TensorView d_act_TF = gated ? transient.d_act_TF : gradients.fc1_TG;
-  fc2_.backward_input(context, gradients.fc2_TH, d_act_TF);
-  kernels::activation_backward(context, config_.activation, d_act_TF, activations.fc1_TG,
-                               gradients.fc1_TG);
+  if (config_.activation == kernels::Activation::gelu_tanh) {
+    fc2_.backward_input_gelu(context, gradients.fc2_TH, activations.fc1_TG, gradients.fc1_TG);
+  } else {
+    const bool gated = kernels::is_gated(config_.activation);
+    const TensorView d_act_TF = gated ? transient.d_act_TF : gradients.fc1_TG;
+    fc2_.backward_input(context, gradients.fc2_TH, d_act_TF);
+    kernels::activation_backward(context, config_.activation, d_act_TF, activations.fc1_TG,
+                                 gradients.fc1_TG);
+  }
   fc1_.backward_input(context, gradients.fc1_TG, gradients.norm2_TH);
   norm2_.backward_input(context, gradients.norm2_TH, activations.middle_TH, activations.norm2,
                         /*accumulate=*/true, dx_TH);
@@ -216,7 +234,8 @@ void TransformerLayer::backward_weight(const Context& context, ConstTensorView x
   norm1_.backward_weight(context, gradients.norm1_TH, x_TH, activations.norm1);
 }
 
-// Equal bits cost a GPU's backward 2 bytes for every pair of positions of a head: little up to here.
+// Equal bits cost a GPU's backward 2 bytes for every pair of positions of a head: little up to
+// here.
 constexpr int64_t kRepeatableSequence = 2048;
 
 kernels::AttentionSpec TransformerLayer::attention_spec(const ModelConfig& config,
@@ -233,22 +252,30 @@ kernels::AttentionSpec TransformerLayer::attention_spec(const ModelConfig& confi
 
 size_t TransformerLayer::workspace_bytes(const Stream& stream, const ModelConfig& config,
                                          const MicrobatchShape& shape, bool with_attention) {
-  const auto linear = [&](int64_t in, int64_t out, bool bias) {
-    return Linear::workspace_bytes(
-        stream,
-        {.tokens = shape.tokens(), .in = in, .out = out, .bias = bias, .dtype = config.dtype});
+  const auto linear = [&](int64_t in, int64_t out, bool bias, BiasPlace place,
+                          GeluPlace gelu = GeluPlace::none) {
+    return Linear::workspace_bytes(stream, {.tokens = shape.tokens(),
+                                            .in = in,
+                                            .out = out,
+                                            .bias = bias,
+                                            .dtype = config.dtype,
+                                            .place = place,
+                                            .gelu = gelu_place(config, gelu)});
   };
   const int64_t hidden = config.hidden_size;
   size_t attention = 0;
   if (with_attention) {
     attention = kernels::AttentionPlan(stream, attention_spec(config, shape)).workspace_bytes();
   }
-  return std::max({attention, config.qk_layernorm ? QkNorm::workspace_bytes(config, shape) : 0,
-                   linear(hidden, config.head_layout().qkv_width(), config.qkv_bias),
-                   linear(config.attention_width(), hidden, config.linear_bias),
-                   linear(hidden, config.fc1_width(), config.linear_bias),
-                   linear(config.ffn_hidden_size, hidden, config.linear_bias),
-                   Norm::workspace_bytes(config, shape.tokens(), hidden)});
+  return std::max(
+      {attention, config.qk_layernorm ? QkNorm::workspace_bytes(config, shape) : 0,
+       linear(hidden, config.head_layout().qkv_width(), config.qkv_bias, BiasPlace::in_linear),
+       linear(config.attention_width(), hidden, config.linear_bias, BiasPlace::skipped),
+       linear(hidden, config.fc1_width(), config.linear_bias, BiasPlace::in_linear,
+              GeluPlace::after),
+       linear(config.ffn_hidden_size, hidden, config.linear_bias, BiasPlace::skipped,
+              GeluPlace::before),
+       Norm::workspace_bytes(config, shape.tokens(), hidden)});
 }
 
 }  // namespace weft::model
