@@ -238,9 +238,10 @@ std::optional<cublasLtMatmulAlgo_t> tuned_algorithm(const KernelQueue& queue, co
 
 CublasLtProduct aligned_product(const ColumnProduct& product) {
   CublasLtProduct lt(product);
-  const auto* const aligned = reinterpret_cast<const void*>(kAlignment);
-  lt.set_pointers(product.bias.size > 0 ? aligned : nullptr,
-                  product.aux.rows > 0 ? aligned : nullptr);
+  // Only its address is looked at.
+  alignas(kAlignment) static constexpr std::byte kAligned{};
+  lt.set_pointers(product.bias.size > 0 ? &kAligned : nullptr,
+                  product.aux.rows > 0 ? &kAligned : nullptr);
   return lt;
 }
 
