@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <vector>
 
@@ -25,7 +27,9 @@ constexpr std::array<Sizes, 4> kSizes = {
 double gemm_tolerance(DType dtype) { return dtype == DType::f32 ? 1e-5 : tolerance_of(dtype); }
 
 void check_layer(Twins& twins, const Sizes& sizes, DType dtype, const ResultSink& sink) {
-  const auto [tokens, in, out] = sizes;
+  const int64_t tokens = sizes.tokens;
+  const int64_t in = sizes.in;
+  const int64_t out = sizes.out;
   const std::string size = fmt::format(" {} {}x{}x{}", name(dtype), tokens, in, out);
   const auto check = [&](const std::string& what, Twin& result, double tolerance,
                          const std::function<void(const Twins::Side&)>& body) {
@@ -65,7 +69,9 @@ void check_layer(Twins& twins, const Sizes& sizes, DType dtype, const ResultSink
 /// What GemmPlan::fused makes of a layer between GELU and GELU, against the processor's products
 /// and kernels. Where the device has no such product, or a slower one, the check says so.
 void check_epilogues(Twins& twins, const Sizes& sizes, DType dtype, const ResultSink& sink) {
-  const auto [tokens, in, out] = sizes;
+  const int64_t tokens = sizes.tokens;
+  const int64_t in = sizes.in;
+  const int64_t out = sizes.out;
   const std::string size = fmt::format(" {} {}x{}x{}", name(dtype), tokens, in, out);
   using Plan = kernels::LinearPlan;
   const auto plan = [&](const Twins::Side& side, bool with_bias) {
@@ -90,7 +96,8 @@ void check_epilogues(Twins& twins, const Sizes& sizes, DType dtype, const Result
       double error = 0.0;
       for (const Twin* result : results) {
         const double next = twins.error(*result);
-        if (!(next <= error)) error = next;
+        if (std::isnan(next)) return next;
+        error = std::max(error, next);
       }
       return error;
     });
