@@ -10,6 +10,10 @@ ComputeDevice::ComputeDevice(const CudaBackend& backend, int index, const GpuFac
       gpu_(facts),
       memory_(backend.make_memory(index)) {}
 
+int64_t ComputeDevice::free_bytes() const {
+  return backend_->facts().gpus[static_cast<size_t>(device_.index)].free_bytes;
+}
+
 std::string ComputeDevice::description() const {
   return is_gpu() ? fmt::format("{} ({})", to_string(device_), gpu_.name.data())
                   : to_string(device_);

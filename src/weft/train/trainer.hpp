@@ -72,8 +72,9 @@ class Trainer {
   int64_t num_microbatches(const BatchSize& batch) const {
     return batch.run / config_.micro_batch_size;
   }
-  model::LossSum run_step();
-  optim::StepResult update();
+  class PartTimer;
+  void enqueue_gradients();
+  void enqueue_update();
   void check_finite(const IterationResult& result) const;
   void count_samples(const BatchSize& batch);
   data::SamplerConfig sampler_config(int64_t total_samples) const;
