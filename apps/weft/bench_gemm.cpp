@@ -76,9 +76,9 @@ LayerRates measure(Stream& stream, const ComputeDevice& device, const Layer& lay
   const kernels::LinearPlan plan(stream, layer.tokens, layer.in, layer.out, false, dtype);
   Buffer workspace(plan.workspace_bytes(), memory);
   const kernels::Context context{stream, {workspace.data(), workspace.size_bytes()}};
-  Tensor x({layer.tokens, layer.in}, dtype, memory);
-  Tensor w({layer.out, layer.in}, dtype, memory);
-  Tensor y({layer.tokens, layer.out}, dtype, memory);
+  Tensor x = kernels::benchmark_operand({layer.tokens, layer.in}, dtype, stream, memory);
+  Tensor w = kernels::benchmark_operand({layer.out, layer.in}, dtype, stream, memory);
+  Tensor y = kernels::benchmark_operand({layer.tokens, layer.out}, dtype, stream, memory);
   Tensor dw({layer.out, layer.in}, DType::f32, memory);
   const double flops = 2.0 * static_cast<double>(layer.tokens) * static_cast<double>(layer.in) *
                        static_cast<double>(layer.out);

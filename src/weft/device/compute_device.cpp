@@ -10,9 +10,7 @@ ComputeDevice::ComputeDevice(const CudaBackend& backend, int index, const GpuFac
       gpu_(facts),
       memory_(backend.make_memory(index)) {}
 
-int64_t ComputeDevice::free_bytes() const {
-  return backend_->facts().gpus[static_cast<size_t>(device_.index)].free_bytes;
-}
+int64_t ComputeDevice::free_bytes() const { return backend_->free_bytes(device_.index); }
 
 std::string ComputeDevice::description() const {
   return is_gpu() ? fmt::format("{} ({})", to_string(device_), gpu_.name.data())

@@ -13,13 +13,15 @@ namespace weft {
 /// What weft_cuda.so offers to the program that opens it.
 struct CudaBackend {
   /// Changes whenever this struct or a struct it hands over does.
-  static constexpr int64_t kInterface = 2;
+  static constexpr int64_t kInterface = 3;
   /// Name and type of the function that gives the backend; null for another interface.
   static constexpr const char* kEntry = "weft_cuda_backend";
   using Entry = const CudaBackend*(int64_t interface);
 
   /// Looks for the driver, the libraries and the GPUs. Does not throw.
   CudaFacts (*facts)();
+  /// Bytes of GPU `index` that are free; 0 when the runtime does not say.
+  int64_t (*free_bytes)(int index);
   /// A queue of GPU `index` for the calling thread, with the handles of the libraries. Throws
   /// Error{device}.
   std::shared_ptr<DeviceQueue> (*make_queue)(int index);

@@ -182,6 +182,12 @@ data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
           .data_sharding = config_.data_sharding};
 }
 
+ProcessMemory Trainer::memory_in_use() const {
+  if (!device_.is_gpu()) return process_memory();
+  const int64_t used = device_.gpu().total_bytes - device_.free_bytes();
+  return {.resident = used, .peak_resident = used};
+}
+
 double Trainer::params_norm() const { return optimizer_.params_norm(chunk_.context()); }
 
 }  // namespace weft::train
