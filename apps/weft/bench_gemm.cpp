@@ -54,7 +54,11 @@ std::vector<Layer> layers_of(const train::TrainConfig& config) {
 
 /// Median rate over runs that fill about 0.3 s.
 template <typename Run>
-double rate_of(double flops, const Run& run) {
+double rate_of(const Stream& stream, double flops, const Run& call) {
+  const auto run = [&] {
+    call();
+    stream.synchronize();
+  };
   std::vector<double> seconds;
   const Clock::time_point start = Clock::now();
   run();
@@ -67,21 +71,22 @@ double rate_of(double flops, const Run& run) {
   return flops * 1e-9 / seconds[seconds.size() / 2];
 }
 
-LayerRates measure(Stream& stream, const Layer& layer, DType dtype) {
+LayerRates measure(Stream& stream, const ComputeDevice& device, const Layer& layer, DType dtype) {
+  MemoryResource& memory = device.memory();
   const kernels::LinearPlan plan(stream, layer.tokens, layer.in, layer.out, false, dtype);
-  Buffer workspace(plan.workspace_bytes());
+  Buffer workspace(plan.workspace_bytes(), memory);
   const kernels::Context context{stream, {workspace.data(), workspace.size_bytes()}};
-  Tensor x({layer.tokens, layer.in}, dtype);
-  Tensor w({layer.out, layer.in}, dtype);
-  Tensor y({layer.tokens, layer.out}, dtype);
-  Tensor dw({layer.out, layer.in}, DType::f32);
+  Tensor x = kernels::benchmark_operand({layer.tokens, layer.in}, dtype, stream, memory);
+  Tensor w = kernels::benchmark_operand({layer.out, layer.in}, dtype, stream, memory);
+  Tensor y = kernels::benchmark_operand({layer.tokens, layer.out}, dtype, stream, memory);
+  Tensor dw({layer.out, layer.in}, DType::f32, memory);
   const double flops = 2.0 * static_cast<double>(layer.tokens) * static_cast<double>(layer.in) *
                        static_cast<double>(layer.out);
-  return {
-      .layer = layer,
-      .forward = rate_of(flops, [&] { plan.forward(context, x, w, {}, y); }),
-      .input_gradient = rate_of(flops, [&] { plan.backward_input(context, y, w, x); }),
-      .weight_gradient = rate_of(flops, [&] { plan.backward_weight(context, y, x, true, dw); })};
+  return {.layer = layer,
+          .forward = rate_of(stream, flops, [&] { plan.forward(context, x, w, {}, y); }),
+          .input_gradient = rate_of(stream, flops, [&] { plan.backward_input(context, y, w, x); }),
+          .weight_gradient =
+              rate_of(stream, flops, [&] { plan.backward_weight(context, y, x, true, dw); })};
 }
 
 int run(Program& program, Logger& logger) {
@@ -91,21 +96,20 @@ int run(Program& program, Logger& logger) {
     return 0;
   }
   program.json = words.json;
-  Stream stream;
+  Stream stream = words.device.make_stream();
   const DType dtype = words.config.model.dtype;
-  kernels::GemmRate rate(stream, dtype);
+  kernels::GemmRate rate(stream, dtype, words.device.memory());
   rate.measure(0.1);
   nlohmann::ordered_json object;
   if (!words.json) {
-    logger.result(
-        fmt::format("{}, {} threads, {}", processor_text(), kernels::num_threads(), name(dtype)));
+    logger.result(fmt::format("{}, {}", words.device_text(), name(dtype)));
     logger.result(
         "layer          tokens x in x out        forward     input gradient   weight gradient   "
         "plain");
   }
   for (const Layer& layer : layers_of(words.config)) {
     const double before = rate.measure(0.1);
-    const LayerRates rates = measure(stream, layer, dtype);
+    const LayerRates rates = measure(stream, words.device, layer, dtype);
     const double plain = 0.5 * (before + rate.measure(0.1));
     if (words.json) {
       object["layers"].push_back({{"name", layer.name},

@@ -51,15 +51,15 @@ int run(Program& program, Logger& logger) {
   program.json = words.json;
   const std::vector<train::KernelRate> rates = train::benchmark_kernels(
       words.config.model,
-      {.sequence = words.config.sequence_length, .samples = words.config.micro_batch_size});
+      {.sequence = words.config.sequence_length, .samples = words.config.micro_batch_size},
+      words.device);
   if (words.json) {
     nlohmann::ordered_json object;
     for (const train::KernelRate& rate : rates) object["kernels"].push_back(to_json(rate));
     logger.result(json_text(object));
     return 0;
   }
-  logger.result(fmt::format("{}, {} threads, {}, {}", processor_text(), kernels::num_threads(),
-                            name(best_instruction_set()), name(words.config.model.dtype)));
+  logger.result(fmt::format("{}, {}", words.device_text(), name(words.config.model.dtype)));
   logger.result(
       "kernel                          one call         rate            limit      share");
   for (const train::KernelRate& rate : rates) logger.result(line(rate));

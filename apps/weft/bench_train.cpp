@@ -33,8 +33,7 @@ double megabytes(int64_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
 
 void print_text(const train::StepBenchmark& result, const BenchWords& words, Logger& logger) {
   const train::TrainConfig& config = words.config;
-  logger.result(fmt::format("{}, {} threads, {}", processor_text(), kernels::num_threads(),
-                            name(best_instruction_set())));
+  logger.result(words.device_text());
   logger.result(fmt::format(
       "{:.1f} M parameters in {}, sequence {}, microbatch {}, global batch {}: {} tokens and "
       "{:.3f} TFLOP a step",
@@ -50,9 +49,15 @@ void print_text(const train::StepBenchmark& result, const BenchWords& words, Log
       "median: {:.0f} tokens/s, {:.1f} GFLOP/s, {:.3f} of the rate of matrix "
       "products ({:.1f} GFLOP/s)",
       result.tokens_per_second(), result.gflops(), result.fraction(), result.median_gemm_gflops()));
+  if (result.datasheet_gflops > 0.0) {
+    logger.result(fmt::format("MFU {:.3f} of the datasheet's {:.0f} TFLOP/s",
+                              result.gflops() / result.datasheet_gflops,
+                              result.datasheet_gflops * 1e-3));
+  }
   logger.result(fmt::format(
-      "memory: planned {:.1f} MB, resident {:.1f} MB ({:.3f} of the plan)",
-      megabytes(result.planned_bytes), megabytes(result.resident_bytes),
+      "memory: planned {:.1f} MB, {} {:.1f} MB ({:.3f} of the plan)",
+      megabytes(result.planned_bytes), words.device.is_gpu() ? "taken" : "resident",
+      megabytes(result.resident_bytes),
       static_cast<double>(result.resident_bytes) / static_cast<double>(result.planned_bytes)));
   if (result.kernels.empty()) return;
   std::vector<train::KernelTime> kernels = result.kernels;
@@ -78,6 +83,7 @@ nlohmann::ordered_json to_json(const train::StepBenchmark& result) {
                                    {"gemm_gflops", result.median_gemm_gflops()},
                                    {"fraction", result.fraction()}};
   for (const train::MeasuredStep& step : result.steps) object["step_s"].push_back(step.seconds);
+  if (result.datasheet_gflops > 0.0) object["mfu"] = result.gflops() / result.datasheet_gflops;
   object["peak_bytes"] = result.resident_bytes;
   object["planned_bytes"] = result.planned_bytes;
   object["first_loss"] = result.first_loss;

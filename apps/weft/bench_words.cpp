@@ -99,6 +99,12 @@ BenchWords read_bench_words(Words words) {
   return bench;
 }
 
+std::string BenchWords::device_text() const {
+  if (device.is_gpu()) return device.description();
+  return fmt::format("{}, {} threads, {}", processor_text(), kernels::num_threads(),
+                     name(best_instruction_set()));
+}
+
 std::string processor_text() {
   std::ifstream file("/proc/cpuinfo");
   std::string processor = "unknown processor";

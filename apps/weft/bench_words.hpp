@@ -19,6 +19,9 @@ struct BenchWords {
   bool json = false;
   bool quiet = false;
   bool help = false;
+
+  /// The GPU, or the processor with its threads and instruction set.
+  std::string device_text() const;
 };
 
 /// Throws Error{usage} as `weft pretrain` does.

@@ -1,6 +1,10 @@
 // The steps of adamw and sgd (weft/kernels/elementwise.hpp).
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+#include <vector>
+
 #include "reference/optimizer.hpp"
 #include "support/kernel_variants.hpp"
 #include "weft/kernels/elementwise.hpp"
@@ -102,6 +106,60 @@ TEST(OptimizerStep, BitsDependOnNeitherThreadsNorInstructionSetNorTheCopy) {
     }
     for (size_t i = 0; i < r.size(); ++i) expect_same_bits("as in f32", r[i], f32[i]);
     return r;
+  });
+}
+
+/// The gate of tensors with these sums of squares.
+GradientGate gate_of(const std::vector<double>& sums, double loss_scale, double clip_grad) {
+  Stream stream;
+  GradientGate gate;
+  const ConstTensorView view(sums.data(), DType::f64, {static_cast<int64_t>(sums.size())});
+  gate_gradients({stream, {}}, view, loss_scale, clip_grad, &gate);
+  return gate;
+}
+
+TEST(GradientGate, ClipsTheNormWithoutTheLossScale) {
+  const GradientGate open = gate_of({9.0 * 64.0, 16.0 * 64.0}, 8.0, 0.0);
+  EXPECT_EQ(open.norm, 5.0);
+  EXPECT_EQ(open.scale, 0.125F);
+  EXPECT_EQ(open.non_finite, -1);
+  EXPECT_EQ(gate_of({25.0}, 1.0, 6.0).scale, 1.0F);
+  EXPECT_EQ(gate_of({25.0}, 1.0, 1.0).scale, static_cast<float>(1.0 / (5.0 + 1e-6)));
+  EXPECT_EQ(gate_of({25.0 * 64.0}, 8.0, 1.0).scale, static_cast<float>(1.0 / (5.0 + 1e-6) / 8.0));
+}
+
+TEST(GradientGate, NamesTheFirstTensorThatIsNotFinite) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(gate_of({1.0, kInfinity, NAN}, 1.0, 1.0).non_finite, 1);
+  EXPECT_EQ(gate_of({NAN, 1.0}, 1.0, 1.0).non_finite, 0);
+}
+
+TEST(GradientGate, AClosedGateLeavesEverythingAsItIs) {
+  for_each_variant([](const KernelVariant& variant) {
+    Stream stream = variant.stream();
+    const GradientGate closed{.norm = NAN, .scale = 1.0F, .non_finite = 3};
+    const GradientGate half{.norm = 1.0, .scale = 0.5F};
+    const Tensor grad = random_tensor({40}, 1);
+    const AdamWStep step{.learning_rate = 0.1F};
+    for (const GradientGate* gate : {&closed, &half}) {
+      Tensor param = random_tensor({40}, 2);
+      Tensor average({40}, DType::f32);
+      Tensor square({40}, DType::f32);
+      Tensor low = low_copy(variant, {40});
+      Tensor expected = random_tensor({40}, 2);
+      Tensor other_average({40}, DType::f32);
+      Tensor other_square({40}, DType::f32);
+      adamw({stream, {}}, step, gate, grad, param, average, square, view_of(low));
+      if (gate == &half) {
+        adamw({stream, {}}, step, 0.5F, grad, expected, other_average, other_square);
+      }
+      expect_same_bits("param", param, expected);
+      expect_same_bits("average", average, other_average);
+      sgd({stream, {}}, 0.1F, 0.9F, 0.0F, true, gate, grad, param, average);
+      if (gate == &half)
+        sgd({stream, {}}, 0.1F, 0.9F, 0.0F, true, 0.5F, grad, expected, other_average);
+      expect_same_bits("param after sgd", param, expected);
+    }
   });
 }
 

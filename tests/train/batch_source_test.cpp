@@ -45,6 +45,30 @@ TEST(BatchSource, FetchesMicrobatchesByNumberInAnyOrder) {
   EXPECT_EQ(source.microbatch(0).tokens_BS.span<int64_t>()[0], 40);
 }
 
+TEST(BatchSource, ReadsAheadWithoutChangingWhatIsRead) {
+  const CountingDataset dataset;
+  BatchSource source(dataset, kSampler, kShape, model_of(100));
+  source.prefetch(4);
+  source.start_iteration(4);
+  EXPECT_EQ(source.microbatch(0).tokens_BS.span<int64_t>()[0], 40);
+  EXPECT_EQ(source.microbatch(0).sample_ids_B[0], 4);
+  // What was read ahead is of another iteration, or gone.
+  source.prefetch(2);
+  source.start_iteration(4);
+  EXPECT_EQ(source.microbatch(0).tokens_BS.span<int64_t>()[0], 40);
+  source.prefetch(4);
+  EXPECT_EQ(source.microbatch(1).sample_ids_B[0], 6);
+  EXPECT_EQ(source.microbatch(0).sample_ids_B[0], 4);
+}
+
+TEST(BatchSource, ReadingAheadPastTheEndWaitsForTheQuestion) {
+  const CountingDataset dataset;
+  BatchSource source(dataset, kSampler, kShape, model_of(100));
+  EXPECT_NO_THROW(source.prefetch(1000000));
+  source.start_iteration(1000000);
+  EXPECT_THROW(source.microbatch(0), Error);
+}
+
 TEST(BatchSource, DocumentStartsComeWithAttentionThatNeedsThem) {
   const CountingDataset dataset;
   model::ModelConfig model = model_of(100);

@@ -10,6 +10,8 @@ ComputeDevice::ComputeDevice(const CudaBackend& backend, int index, const GpuFac
       gpu_(facts),
       memory_(backend.make_memory(index)) {}
 
+int64_t ComputeDevice::free_bytes() const { return backend_->free_bytes(device_.index); }
+
 std::string ComputeDevice::description() const {
   return is_gpu() ? fmt::format("{} ({})", to_string(device_), gpu_.name.data())
                   : to_string(device_);

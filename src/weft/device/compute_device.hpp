@@ -8,8 +8,8 @@
 
 namespace weft {
 
-/// The device of a run: where its memory comes from and what its kernels run on. Copies are the same
-/// device.
+/// The device of a run: where its memory comes from and what its kernels run on. Copies are the
+/// same device.
 class ComputeDevice {
  public:
   /// The CPU.
@@ -21,6 +21,8 @@ class ComputeDevice {
   bool is_gpu() const { return device_.type == DeviceType::cuda; }
   /// The GPU's description.
   const GpuFacts& gpu() const { return gpu_; }
+  /// Bytes of the GPU's memory that are free now.
+  int64_t free_bytes() const;
   /// "cpu", or for example "cuda:0 (NVIDIA H100 80GB HBM3)".
   std::string description() const;
   /// A stream for the calling thread. Throws Error{device} when the GPU gives none.

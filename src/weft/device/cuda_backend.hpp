@@ -20,6 +20,8 @@ struct CudaBackend {
 
   /// Looks for the driver, the libraries and the GPUs. Does not throw.
   CudaFacts (*facts)();
+  /// Bytes of GPU `index` that are free; 0 when the runtime does not say.
+  int64_t (*free_bytes)(int index);
   /// A queue of GPU `index` for the calling thread, with the handles of the libraries. Throws
   /// Error{device}.
   std::shared_ptr<DeviceQueue> (*make_queue)(int index);

@@ -30,16 +30,21 @@ GpuFacts gpu_facts(int index) {
   facts.compute_minor = properties.minor;
   facts.num_multiprocessors = properties.multiProcessorCount;
   facts.total_bytes = static_cast<int64_t>(properties.totalGlobalMem);
-  size_t free_bytes = 0;
-  size_t total_bytes = 0;
-  if (cudaSetDevice(index) == cudaSuccess &&
-      cudaMemGetInfo(&free_bytes, &total_bytes) == cudaSuccess) {
-    facts.free_bytes = static_cast<int64_t>(free_bytes);
-  }
+  facts.free_bytes = free_gpu_bytes(index);
   return facts;
 }
 
 }  // namespace
+
+int64_t free_gpu_bytes(int index) {
+  size_t free_bytes = 0;
+  size_t total_bytes = 0;
+  if (cudaSetDevice(index) != cudaSuccess ||
+      cudaMemGetInfo(&free_bytes, &total_bytes) != cudaSuccess) {
+    return 0;
+  }
+  return static_cast<int64_t>(free_bytes);
+}
 
 CudaFacts cuda_facts() {
   CudaFacts facts;

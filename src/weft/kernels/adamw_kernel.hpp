@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weft/kernels/gradient_gate.hpp"
 #include "weft/kernels/optimizer_math.hpp"
 #include "weft/kernels/packs.hpp"
 
@@ -10,7 +11,7 @@ namespace weft::kernels::inline WEFT_ISA {
 template <typename Low, typename Step>
 struct AdamWKernel {
   Step step;
-  float grad_scale;
+  GradScale grad_scale;
   const float* grad;
   float* param;
   float* exp_avg;
@@ -19,6 +20,8 @@ struct AdamWKernel {
 
   template <int N>
   WEFT_HOST_DEVICE void pack(int64_t first) const {
+    if (grad_scale.leaves_all()) return;
+    const float scale = grad_scale.value();
     float g[N];
     float p[N];
     float m[N];
@@ -28,7 +31,7 @@ struct AdamWKernel {
     load_pack<N>(static_cast<const float*>(exp_avg), first, m);
     load_pack<N>(static_cast<const float*>(exp_avg_sq), first, v);
     for (int i = 0; i < N; ++i) {
-      const AdamWElement after = adamw_element(step, g[i] * grad_scale, {p[i], m[i], v[i]});
+      const AdamWElement after = adamw_element(step, g[i] * scale, {p[i], m[i], v[i]});
       p[i] = after.param;
       m[i] = after.exp_avg;
       v[i] = after.exp_avg_sq;

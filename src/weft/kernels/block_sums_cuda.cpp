@@ -1,43 +1,49 @@
-// The sums of elementwise.hpp. Those that return values wait for the GPU once, at their end.
+// The sums of elementwise.hpp.
 #include "weft/kernels/block_sums_cuda.cuh"
 #include "weft/kernels/checks.hpp"
 #include "weft/kernels/element.hpp"
 #include "weft/kernels/elementwise.hpp"
+#include "weft/kernels/gradient_gate_cuda.cuh"
 #include "weft/kernels/kernel_queue.cuh"
 
 namespace weft::kernels::cuda {
 
 namespace {
 
-/// results[i] = the sum of Term over xs[i]. The workspace holds the results and, behind them, the
-/// partial sums of one tensor after the other.
+/// sums[i] = the sum of Term over xs[i]. The workspace holds the partial sums of one tensor after
+/// the other.
 template <typename Term>
 void sums_of(const Context& context, std::span<const ConstTensorView> xs,
-             std::span<typename Term::Value> results) {
-  using Value = typename Term::Value;
-  if (xs.empty()) return;
-  std::byte* workspace = context.workspace.data();
-  auto* sums = reinterpret_cast<Value*>(workspace);
-  auto* partials = reinterpret_cast<Value*>(workspace + aligned_size(results.size_bytes()));
+             typename Term::Value* sums) {
+  auto* partials = reinterpret_cast<typename Term::Value*>(context.workspace.data());
   KernelQueue& queue = queue_of(context.stream);
   for (size_t i = 0; i < xs.size(); ++i) {
     const BlockSums<Term> blocks{
         .x = xs[i].template data<float>(), .partials = partials, .size = xs[i].num_elements()};
     check_launch("sums", run(queue.get(), blocks, sums + i));
   }
-  queue.download(sums, results.data(), results.size_bytes());
 }
 
 }  // namespace
 
-void sums_of_squares(const Context& context, std::span<const ConstTensorView> xs,
-                     std::span<double> sums) {
-  sums_of<SquareOf>(context, xs, sums);
+void tensor_square_sums(const Context& context, std::span<const ConstTensorView> xs,
+                        TensorView sums_N) {
+  sums_of<SquareOf>(context, xs, sums_N.data<double>());
 }
 
-void counts_of_zeros(const Context& context, std::span<const ConstTensorView> xs,
-                     std::span<int64_t> counts) {
-  sums_of<ZeroOf>(context, xs, counts);
+void tensor_zero_counts(const Context& context, std::span<const ConstTensorView> xs,
+                        TensorView counts_N) {
+  sums_of<ZeroOf>(context, xs, counts_N.data<int64_t>());
+}
+
+void gate_gradients(const Context& context, ConstTensorView sums_N, double loss_scale,
+                    double clip_grad, GradientGate* gate) {
+  check_launch("gate_gradients", run(queue_of(context.stream).get(),
+                                     GradientGateKernel{.sums = sums_N.data<double>(),
+                                                        .count = sums_N.num_elements(),
+                                                        .loss_scale = loss_scale,
+                                                        .clip_grad = clip_grad,
+                                                        .gate = gate}));
 }
 
 void masked_sum(const Context& context, ConstTensorView x_T, ConstTensorView mask_T,

@@ -16,8 +16,38 @@ void check_f32(const char* name, const ConstTensorView& tensor) {
   check_size(name, tensor, tensor.num_elements());
 }
 
-void check_count(size_t results, size_t tensors) {
-  check(results == tensors, ErrorKind::internal, "{} results of {} tensors", results, tensors);
+/// Of a GPU: a partial sum for each block of the largest tensor.
+size_t partial_sum_bytes(std::span<const ConstTensorView> xs) {
+  int64_t largest = 0;
+  for (const ConstTensorView& x : xs) largest = std::max(largest, x.num_elements());
+  const int64_t blocks = (largest + BlockSums<SquareOf>::kBlock - 1) / BlockSums<SquareOf>::kBlock;
+  return static_cast<size_t>(blocks) * sizeof(double);
+}
+
+void check_sums(const char* kernel, const Context& context, std::span<const ConstTensorView> xs,
+                const ConstTensorView& sums_N, DType dtype) {
+  for (const ConstTensorView& x : xs) check_f32("x", x);
+  check_size("sums_N", sums_N, static_cast<int64_t>(xs.size()), dtype);
+  if (context.stream.queue() != nullptr) check_workspace(kernel, context, partial_sum_bytes(xs));
+}
+
+/// Runs `kernel` into memory of the device, then copies its results to the host.
+template <typename Value>
+void to_host(const Context& context, std::span<const ConstTensorView> xs, std::span<Value> results,
+             void (*kernel)(const Context&, std::span<const ConstTensorView>, TensorView)) {
+  check(results.size() == xs.size(), ErrorKind::internal, "{} results of {} tensors",
+        results.size(), xs.size());
+  const Shape shape{static_cast<int64_t>(results.size())};
+  if (context.stream.queue() == nullptr) {
+    kernel(context, xs, {results.data(), dtype_of<Value>, shape});
+    return;
+  }
+  // They stand before the kernel's own workspace, which sums_workspace counts.
+  const size_t bytes = aligned_size(results.size_bytes());
+  check_workspace("sums to the host", context, sums_workspace(context.stream, xs));
+  const TensorView in_workspace(context.workspace.data(), dtype_of<Value>, shape);
+  kernel({context.stream, context.workspace.subspan(bytes)}, xs, in_workspace);
+  context.stream.download(in_workspace.raw(), results.data(), results.size_bytes());
 }
 
 /// The copy of a parameter that an optimizer step writes in a 16-bit type, if there is one.
@@ -77,19 +107,19 @@ void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N) {
 
 size_t sums_workspace(const Stream& stream, std::span<const ConstTensorView> xs) {
   if (stream.queue() == nullptr) return 0;
-  int64_t largest = 0;
-  for (const ConstTensorView& x : xs) largest = std::max(largest, x.num_elements());
-  const int64_t blocks = (largest + BlockSums<SquareOf>::kBlock - 1) / BlockSums<SquareOf>::kBlock;
-  return aligned_size(xs.size() * sizeof(double)) + static_cast<size_t>(blocks) * sizeof(double);
+  return aligned_size(xs.size() * sizeof(double)) + partial_sum_bytes(xs);
+}
+
+void tensor_square_sums(const Context& context, std::span<const ConstTensorView> xs,
+                        TensorView sums_N) {
+  const TimedKernel timed(context.stream, "gradient norm");
+  check_sums("tensor_square_sums", context, xs, sums_N, DType::f64);
+  kernel_table(context.stream).tensor_square_sums(context, xs, sums_N);
 }
 
 void sums_of_squares(const Context& context, std::span<const ConstTensorView> xs,
                      std::span<double> sums) {
-  const TimedKernel timed(context.stream, "gradient norm");
-  for (const ConstTensorView& x : xs) check_f32("x", x);
-  check_count(sums.size(), xs.size());
-  check_workspace("sums_of_squares", context, sums_workspace(context.stream, xs));
-  kernel_table(context.stream).sums_of_squares(context, xs, sums);
+  to_host(context, xs, sums, tensor_square_sums);
 }
 
 double sum_of_squares(const Context& context, ConstTensorView x) {
@@ -98,19 +128,28 @@ double sum_of_squares(const Context& context, ConstTensorView x) {
   return sum;
 }
 
+void tensor_zero_counts(const Context& context, std::span<const ConstTensorView> xs,
+                        TensorView counts_N) {
+  const TimedKernel timed(context.stream, "gradient norm");
+  check_sums("tensor_zero_counts", context, xs, counts_N, DType::i64);
+  kernel_table(context.stream).tensor_zero_counts(context, xs, counts_N);
+}
+
 void counts_of_zeros(const Context& context, std::span<const ConstTensorView> xs,
                      std::span<int64_t> counts) {
-  const TimedKernel timed(context.stream, "gradient norm");
-  for (const ConstTensorView& x : xs) check_f32("x", x);
-  check_count(counts.size(), xs.size());
-  check_workspace("counts_of_zeros", context, sums_workspace(context.stream, xs));
-  kernel_table(context.stream).counts_of_zeros(context, xs, counts);
+  to_host(context, xs, counts, tensor_zero_counts);
 }
 
 int64_t count_zeros(const Context& context, ConstTensorView x) {
   int64_t count = 0;
   counts_of_zeros(context, {&x, 1}, {&count, 1});
   return count;
+}
+
+void gate_gradients(const Context& context, ConstTensorView sums_N, double loss_scale,
+                    double clip_grad, GradientGate* gate) {
+  check_size("sums_N", sums_N, sums_N.num_elements(), DType::f64);
+  kernel_table(context.stream).gate_gradients(context, sums_N, loss_scale, clip_grad, gate);
 }
 
 void masked_sum(const Context& context, ConstTensorView x_T, ConstTensorView mask_T,
@@ -138,8 +177,9 @@ void fill_uniform(const Context& context, philox::Key key, uint64_t first_elemen
   kernel_table(context.stream).fill_uniform(context, key, first_element, centre, bound, x);
 }
 
-void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
-           TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low) {
+void adamw(const Context& context, const AdamWStep& step, GradScale grad_scale,
+           ConstTensorView grad, TensorView param, TensorView exp_avg, TensorView exp_avg_sq,
+           TensorView low) {
   const TimedKernel timed(context.stream, "optimizer");
   const int64_t size = param.num_elements();
   check_f32("param", param);
@@ -152,8 +192,8 @@ void adamw(const Context& context, const AdamWStep& step, float grad_scale, Cons
 }
 
 void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
-         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
-         TensorView low) {
+         bool first, GradScale grad_scale, ConstTensorView grad, TensorView param,
+         TensorView buffer, TensorView low) {
   const TimedKernel timed(context.stream, "optimizer");
   const int64_t size = param.num_elements();
   check_f32("param", param);

@@ -6,6 +6,7 @@
 #include "weft/base/philox.hpp"
 #include "weft/kernels/adamw_step.hpp"
 #include "weft/kernels/context.hpp"
+#include "weft/kernels/gradient_gate.hpp"
 #include "weft/tensor/tensor.hpp"
 
 namespace weft::kernels {
@@ -30,24 +31,34 @@ void scale(const Context& context, float factor, TensorView y);
 void column_sum(const Context& context, ConstTensorView x_TN, TensorView y_N);
 size_t column_sum_workspace(int64_t rows, int64_t columns);
 
-/// sums[i] = sum of squares of xs[i]: fp64 partial sums over fixed blocks of 1024 elements, then
+/// sums_N[i] = sum of squares of xs[i]: fp64 partial sums over fixed blocks of 1024 elements, then
 /// over the blocks in order; on a GPU in another fixed order (design: the gradient norm does not
-/// depend on threads or shards). Needs sums_workspace(stream, xs) bytes. Returns when the sums are
-/// known.
+/// depend on threads or shards). The sums are f64. Needs sums_workspace(stream, xs) bytes.
+void tensor_square_sums(const Context& context, std::span<const ConstTensorView> xs,
+                        TensorView sums_N);
+/// As tensor_square_sums, to the host: returns when the sums are known.
 void sums_of_squares(const Context& context, std::span<const ConstTensorView> xs,
                      std::span<double> sums);
 /// As sums_of_squares of one tensor.
 double sum_of_squares(const Context& context, ConstTensorView x);
 
-/// counts[i] = number of elements of xs[i] that are exactly zero. Needs sums_workspace(stream, xs)
-/// bytes. Returns when the counts are known.
+/// counts_N[i] = number of elements of xs[i] that are exactly zero, i64. Needs
+/// sums_workspace(stream, xs) bytes.
+void tensor_zero_counts(const Context& context, std::span<const ConstTensorView> xs,
+                        TensorView counts_N);
+/// As tensor_zero_counts, to the host: returns when the counts are known.
 void counts_of_zeros(const Context& context, std::span<const ConstTensorView> xs,
                      std::span<int64_t> counts);
 /// As counts_of_zeros of one tensor.
 int64_t count_zeros(const Context& context, ConstTensorView x);
 
-/// Workspace of the sums and counts above: none on the CPU; on a GPU 8 bytes for each tensor and
-/// for each block of the largest.
+/// Writes the gate (gradient_gate.hpp) of gradients with these sums of squares to the memory of one
+/// GradientGate.
+void gate_gradients(const Context& context, ConstTensorView sums_N, double loss_scale,
+                    double clip_grad, GradientGate* gate);
+
+/// Workspace of the sums and counts above: none on the CPU; on a GPU 8 bytes for each tensor, where
+/// they go to the host, and for each block of the largest.
 size_t sums_workspace(const Stream& stream, std::span<const ConstTensorView> xs);
 
 /// sum += the sum of x where mask is not 0, times mask, in fp64 and, on the CPU, in order. x_T and
@@ -71,13 +82,14 @@ void fill_uniform(const Context& context, philox::Key key, uint64_t first_elemen
                   float bound, TensorView x);
 
 /// p -= lr * ((m / c1) / (sqrt(v / c2) + eps) + wd * p) after updating m and v with g * grad_scale.
-void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
-           TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low = {});
+void adamw(const Context& context, const AdamWStep& step, GradScale grad_scale,
+           ConstTensorView grad, TensorView param, TensorView exp_avg, TensorView exp_avg_sq,
+           TensorView low = {});
 
 /// SGD with momentum: buf = first ? g : momentum * buf + g; p -= lr * buf, where g = grad *
 /// grad_scale + weight_decay * p. `buffer` is empty when momentum is 0.
 void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
-         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
-         TensorView low = {});
+         bool first, GradScale grad_scale, ConstTensorView grad, TensorView param,
+         TensorView buffer, TensorView low = {});
 
 }  // namespace weft::kernels

@@ -133,14 +133,21 @@ int64_t zeros_of(ConstTensorView x) {
 
 }  // namespace
 
-void sums_of_squares(const Context& /*context*/, std::span<const ConstTensorView> xs,
-                     std::span<double> sums) {
+void tensor_square_sums(const Context& /*context*/, std::span<const ConstTensorView> xs,
+                        TensorView sums_N) {
+  double* sums = sums_N.data<double>();
   for (size_t i = 0; i < xs.size(); ++i) sums[i] = square_sum(xs[i]);
 }
 
-void counts_of_zeros(const Context& /*context*/, std::span<const ConstTensorView> xs,
-                     std::span<int64_t> counts) {
+void tensor_zero_counts(const Context& /*context*/, std::span<const ConstTensorView> xs,
+                        TensorView counts_N) {
+  int64_t* counts = counts_N.data<int64_t>();
   for (size_t i = 0; i < xs.size(); ++i) counts[i] = zeros_of(xs[i]);
+}
+
+void gate_gradients(const Context& /*context*/, ConstTensorView sums_N, double loss_scale,
+                    double clip_grad, GradientGate* gate) {
+  *gate = gradient_gate(sums_N.data<double>(), sums_N.num_elements(), loss_scale, clip_grad);
 }
 
 void masked_sum(const Context& /*context*/, ConstTensorView x_T, ConstTensorView mask_T,
@@ -225,9 +232,10 @@ void update_pieces(int64_t size, const float* params, TensorView low, const Upda
 
 }  // namespace
 
-void adamw(const Context& /*context*/, const AdamWStep& step, float grad_scale,
-           ConstTensorView grad, TensorView param, TensorView exp_avg, TensorView exp_avg_sq,
-           TensorView low) {
+void adamw(const Context& /*context*/, const AdamWStep& step, GradScale scale, ConstTensorView grad,
+           TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low) {
+  if (scale.leaves_all()) return;
+  const float grad_scale = scale.value();
   const float* gradients = grad.data<float>();
   float* params = param.data<float>();
   float* averages = exp_avg.data<float>();
@@ -248,8 +256,10 @@ void adamw(const Context& /*context*/, const AdamWStep& step, float grad_scale,
 }
 
 void sgd(const Context& /*context*/, float learning_rate, float momentum, float weight_decay,
-         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
+         bool first, GradScale scale, ConstTensorView grad, TensorView param, TensorView buffer,
          TensorView low) {
+  if (scale.leaves_all()) return;
+  const float grad_scale = scale.value();
   const float* gradients = grad.data<float>();
   float* params = param.data<float>();
   float* buffers = momentum == 0.0F ? nullptr : buffer.data<float>();

@@ -106,8 +106,9 @@ void with_low(const TensorView& low, const Body& body) {
 
 }  // namespace
 
-void adamw(const Context& context, const AdamWStep& step, float grad_scale, ConstTensorView grad,
-           TensorView param, TensorView exp_avg, TensorView exp_avg_sq, TensorView low) {
+void adamw(const Context& context, const AdamWStep& step, GradScale grad_scale,
+           ConstTensorView grad, TensorView param, TensorView exp_avg, TensorView exp_avg_sq,
+           TensorView low) {
   with_low(low, [&]<typename Low>(Low* values) {
     const AdamWKernel<Low, AdamWStep> kernel{.step = step,
                                              .grad_scale = grad_scale,
@@ -121,8 +122,8 @@ void adamw(const Context& context, const AdamWStep& step, float grad_scale, Cons
 }
 
 void sgd(const Context& context, float learning_rate, float momentum, float weight_decay,
-         bool first, float grad_scale, ConstTensorView grad, TensorView param, TensorView buffer,
-         TensorView low) {
+         bool first, GradScale grad_scale, ConstTensorView grad, TensorView param,
+         TensorView buffer, TensorView low) {
   with_low(low, [&]<typename Low>(Low* values) {
     const SgdKernel<Low> kernel{.learning_rate = learning_rate,
                                 .momentum = momentum,

@@ -27,8 +27,13 @@ std::span<const Layer> layers_for(const Stream& stream) {
   return kGpuLayers;
 }
 
-/// Numbers in [-1/2, 1/2] of the type: an operand of zeros would be measured too fast.
-Tensor filled(Shape shape, DType dtype, Stream& stream, MemoryResource& memory) {
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+Tensor benchmark_operand(Shape shape, DType dtype, Stream& stream, MemoryResource& memory) {
   const Context context{stream, {}};
   Tensor values(shape, DType::f32, memory);
   fill_uniform(context, {}, 0, 0.0F, 0.5F, values);
@@ -39,12 +44,6 @@ Tensor filled(Shape shape, DType dtype, Stream& stream, MemoryResource& memory) 
   return rounded;
 }
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-}  // namespace
-
 struct GemmRate::Product {
   Product(Stream& stream, Layer layer, DType dtype, MemoryResource& memory)
       : plan(stream, {.m = layer.tokens,
@@ -53,8 +52,8 @@ struct GemmRate::Product {
                       .transpose_b = true,
                       .dtype = dtype,
                       .c_dtype = dtype}),
-        x(filled({layer.tokens, layer.in}, dtype, stream, memory)),
-        w(filled({layer.out, layer.in}, dtype, stream, memory)),
+        x(benchmark_operand({layer.tokens, layer.in}, dtype, stream, memory)),
+        w(benchmark_operand({layer.out, layer.in}, dtype, stream, memory)),
         y({layer.tokens, layer.out}, dtype, memory),
         workspace(plan.workspace_bytes(), memory) {}
 

@@ -61,8 +61,10 @@ std::unique_ptr<MemoryResource> make_memory(int index) {
 
 extern "C" __attribute__((visibility("default"))) const CudaBackend* weft_cuda_backend(
     int64_t interface) {
-  static constexpr CudaBackend kBackend{
-      .facts = cuda_facts, .make_queue = make_queue, .make_memory = make_memory};
+  static constexpr CudaBackend kBackend{.facts = cuda_facts,
+                                        .free_bytes = free_gpu_bytes,
+                                        .make_queue = make_queue,
+                                        .make_memory = make_memory};
   return interface == CudaBackend::kInterface ? &kBackend : nullptr;
 }
 

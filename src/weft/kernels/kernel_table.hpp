@@ -45,8 +45,9 @@
   X(add)                        \
   X(scale)                      \
   X(column_sum)                 \
-  X(sums_of_squares)            \
-  X(counts_of_zeros)            \
+  X(tensor_square_sums)         \
+  X(tensor_zero_counts)         \
+  X(gate_gradients)             \
   X(all_finite)                 \
   X(fill_normal)                \
   X(fill_uniform)               \

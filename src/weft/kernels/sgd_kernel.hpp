@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weft/kernels/gradient_gate.hpp"
 #include "weft/kernels/packs.hpp"
 
 namespace weft::kernels::inline WEFT_ISA {
@@ -11,7 +12,7 @@ struct SgdKernel {
   float learning_rate;
   float momentum;
   float weight_decay;
-  float grad_scale;
+  GradScale grad_scale;
   bool first;  ///< the buffer holds nothing yet
   const float* grad;
   float* param;
@@ -20,11 +21,13 @@ struct SgdKernel {
 
   template <int N>
   WEFT_HOST_DEVICE void pack(int64_t at) const {
+    if (grad_scale.leaves_all()) return;
+    const float scale = grad_scale.value();
     float g[N];
     float p[N];
     load_pack<N>(grad, at, g);
     load_pack<N>(static_cast<const float*>(param), at, p);
-    for (int i = 0; i < N; ++i) g[i] = g[i] * grad_scale + weight_decay * p[i];
+    for (int i = 0; i < N; ++i) g[i] = g[i] * scale + weight_decay * p[i];
     if (buffer != nullptr) {
       if (!first) {
         float before[N];

@@ -17,7 +17,9 @@ ParameterSizes slab_sizes(const std::vector<Parameter>& parameters, DType dtype)
     mains.take(parameter.shape);
     if (dtype != DType::f32) values.take(parameter.shape, dtype);
   }
-  return {.value_bytes = values.used_bytes(), .main_bytes = mains.used_bytes()};
+  return {.value_bytes = values.used_bytes(),
+          .main_bytes = mains.used_bytes(),
+          .count = parameters.size()};
 }
 
 ParameterSet::ParameterSet(std::vector<Parameter> parameters, DType dtype, MemoryResource& memory,

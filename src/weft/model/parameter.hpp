@@ -32,6 +32,7 @@ struct Parameter {
 struct ParameterSizes {
   size_t value_bytes = 0;  ///< 0 in an fp32 model, whose values are the main values
   size_t main_bytes = 0;   ///< of the main values, and as many of the gradients
+  size_t count = 0;        ///< parameters
 };
 
 /// Sizes of the slabs of `parameters` with values of type `dtype`.

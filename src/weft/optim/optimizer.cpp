@@ -29,6 +29,12 @@ int64_t num_states(const OptimizerConfig& config) {
   return config.sgd_momentum > 0.0 ? 1 : 0;
 }
 
+size_t decision_bytes(size_t num_parameters) {
+  return aligned_size(sizeof(kernels::GradientGate)) +
+         aligned_size(num_parameters * sizeof(double)) +
+         aligned_size(num_parameters * sizeof(int64_t));
+}
+
 std::vector<std::string> validate(const OptimizerConfig& config) {
   std::vector<std::string> errors;
   const auto require = [&](bool holds, const char* flag, double value, const char* expected) {
@@ -69,52 +75,48 @@ Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
   for (const Slot& slot : slots_) name_order_.push_back(&slot);
   std::ranges::sort(name_order_, {}, [](const Slot* slot) { return slot->parameter->name; });
   for (const Slot* slot : name_order_) gradients_.emplace_back(slot->parameter->grad);
-  sums_.resize(slots_.size());
   zeros_.resize(slots_.size());
+  decision_ = Buffer(decision_bytes(slots_.size()), memory);
+  Arena decision(decision_.data(), decision_.size_bytes());
+  const auto count = static_cast<int64_t>(slots_.size());
+  gate_ = reinterpret_cast<kernels::GradientGate*>(
+      decision.take({static_cast<int64_t>(sizeof(kernels::GradientGate))}, DType::u8).raw());
+  sums_N_ = decision.take({count}, DType::f64);
+  zeros_N_ = decision.take({count}, DType::i64);
 }
 
 StepResult Optimizer::step(const kernels::Context& context, const StepRates& rates) {
-  StepResult result = measure_gradients(context);
-  scaler_.update(result.skipped);
-  if (result.skipped) return result;
-  ++num_steps_;
-  const double factor = clip_coefficient(result.grad_norm) / result.loss_scale;
-  update(context, rates, static_cast<float>(factor));
-  return result;
+  enqueue_step(context, rates);
+  return finish_step(context.stream);
 }
 
-StepResult Optimizer::measure_gradients(const kernels::Context& context) const {
-  StepResult result;
-  result.loss_scale = loss_scale();
-  kernels::sums_of_squares(context, gradients_, sums_);
-  // Squares of fp32 numbers do not overflow in fp64: a sum that is not finite means that an element
-  // is not.
-  const auto broken = std::ranges::find_if(sums_, [](double sum) { return !std::isfinite(sum); });
-  if (broken != sums_.end()) {
+void Optimizer::enqueue_step(const kernels::Context& context, const StepRates& rates) {
+  kernels::tensor_square_sums(context, gradients_, sums_N_);
+  kernels::tensor_zero_counts(context, gradients_, zeros_N_);
+  kernels::gate_gradients(context, sums_N_, loss_scale(), config_.clip_grad, gate_);
+  update(context, rates);
+}
+
+StepResult Optimizer::finish_step(const Stream& stream) {
+  kernels::GradientGate gate;
+  stream.download(gate_, &gate, sizeof gate);
+  stream.download(zeros_N_.raw(), zeros_.data(), zeros_N_.size_bytes());
+  StepResult result{.loss_scale = loss_scale(), .grad_norm = gate.norm, .non_finite = {}};
+  if (gate.non_finite >= 0) {
     result.skipped = true;
-    result.non_finite = name_order_[static_cast<size_t>(broken - sums_.begin())]->parameter->name;
+    result.non_finite = name_order_[static_cast<size_t>(gate.non_finite)]->parameter->name;
+  } else {
+    result.num_zeros = std::reduce(zeros_.begin(), zeros_.end());
+    ++num_steps_;
   }
-  result.grad_norm = std::sqrt(total_of_squares()) / result.loss_scale;
-  if (result.skipped) return result;
-  kernels::counts_of_zeros(context, gradients_, zeros_);
-  result.num_zeros = std::reduce(zeros_.begin(), zeros_.end());
+  scaler_.update(result.skipped);
   return result;
 }
 
-double Optimizer::total_of_squares() const {
-  double total = 0.0;
-  for (const double sum : sums_) total += sum;
-  return total;
-}
-
-double Optimizer::clip_coefficient(double grad_norm) const {
-  if (config_.clip_grad <= 0.0) return 1.0;
-  const double coefficient = config_.clip_grad / (grad_norm + 1e-6);
-  return coefficient < 1.0 ? coefficient : 1.0;
-}
-
-void Optimizer::update(const kernels::Context& context, const StepRates& rates, float grad_scale) {
-  const double steps = static_cast<double>(num_steps_);
+void Optimizer::update(const kernels::Context& context, const StepRates& rates) {
+  // The number of this step, should the gate not skip it.
+  const int64_t step = num_steps_ + 1;
+  const auto steps = static_cast<double>(step);
   kernels::AdamWStep adam;
   adam.beta1 = static_cast<float>(config_.adam_beta1);
   adam.beta2 = static_cast<float>(config_.adam_beta2);
@@ -135,11 +137,11 @@ void Optimizer::update(const kernels::Context& context, const StepRates& rates, 
     if (is_adam()) {
       adam.learning_rate = learning_rate;
       adam.weight_decay = decay;
-      kernels::adamw(context, adam, grad_scale, parameter.grad, parameter.main, slot.first,
-                     slot.second, low);
+      kernels::adamw(context, adam, gate_, parameter.grad, parameter.main, slot.first, slot.second,
+                     low);
     } else {
-      kernels::sgd(context, learning_rate, momentum, decay, num_steps_ == 1, grad_scale,
-                   parameter.grad, parameter.main, slot.first, low);
+      kernels::sgd(context, learning_rate, momentum, decay, step == 1, gate_, parameter.grad,
+                   parameter.main, slot.first, low);
     }
   }
 }
@@ -147,8 +149,11 @@ void Optimizer::update(const kernels::Context& context, const StepRates& rates, 
 double Optimizer::params_norm(const kernels::Context& context) const {
   std::vector<ConstTensorView> mains;
   for (const Slot* slot : name_order_) mains.emplace_back(slot->parameter->main);
-  kernels::sums_of_squares(context, mains, sums_);
-  return std::sqrt(total_of_squares());
+  std::vector<double> sums(mains.size());
+  kernels::sums_of_squares(context, mains, sums);
+  double total = 0.0;
+  for (const double sum : sums) total += sum;
+  return std::sqrt(total);
 }
 
 std::vector<StateTensor> Optimizer::state() const {

@@ -7,6 +7,7 @@
 
 #include "weft/device/memory_resource.hpp"
 #include "weft/kernels/context.hpp"
+#include "weft/kernels/gradient_gate.hpp"
 #include "weft/model/parameter.hpp"
 #include "weft/optim/optimizer_config.hpp"
 #include "weft/tensor/tensor.hpp"
@@ -15,6 +16,9 @@ namespace weft::optim {
 
 /// Every rule that `config` breaks, as sentences that name the flag; empty when it can be used.
 std::vector<std::string> validate(const OptimizerConfig& config);
+
+/// Bytes in which a step of that many parameters decides what happens.
+size_t decision_bytes(size_t num_parameters);
 
 /// State tensors that the optimizer keeps for each parameter.
 int64_t num_states(const OptimizerConfig& config);
@@ -64,6 +68,11 @@ class Optimizer {
   /// overflow skips the update and tells the loss scaler. The same gradients give the same bits
   /// for any number of threads.
   StepResult step(const kernels::Context& context, const StepRates& rates);
+  /// The first part of step, which waits for nothing: norm, clipping and skipping are decided where
+  /// the gradients are.
+  void enqueue_step(const kernels::Context& context, const StepRates& rates);
+  /// The second part, which waits for the first. The loss scale and the count of steps follow.
+  StepResult finish_step(const Stream& stream);
 
   /// L2 norm of all parameters, in the fixed order of the gradient norm.
   double params_norm(const kernels::Context& context) const;
@@ -87,11 +96,7 @@ class Optimizer {
   };
 
   bool is_adam() const { return config_.optimizer == "adam"; }
-  StepResult measure_gradients(const kernels::Context& context) const;
-  /// Sum of sums_.
-  double total_of_squares() const;
-  double clip_coefficient(double grad_norm) const;
-  void update(const kernels::Context& context, const StepRates& rates, float grad_scale);
+  void update(const kernels::Context& context, const StepRates& rates);
 
   OptimizerConfig config_;
   LossScaler scaler_;
@@ -100,8 +105,11 @@ class Optimizer {
   std::vector<Slot> slots_;                 ///< in the order of the parameters
   std::vector<const Slot*> name_order_;     ///< the same in the order of the names: order of sums
   std::vector<ConstTensorView> gradients_;  ///< in name_order_
-  mutable std::vector<double> sums_;        ///< of squares, one per parameter in name_order_
-  mutable std::vector<int64_t> zeros_;
+  std::vector<int64_t> zeros_;              ///< of finish_step
+  Buffer decision_;                         ///< what follows, on the device
+  kernels::GradientGate* gate_ = nullptr;
+  TensorView sums_N_;   ///< of squares, one per parameter in name_order_
+  TensorView zeros_N_;  ///< likewise
   int64_t num_steps_ = 0;
 };
 

@@ -57,6 +57,11 @@ double Executor::count_tokens(MicrobatchSource& source) const {
 }
 
 model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, LossMean mean) {
+  enqueue_step(source, loss_scale, mean);
+  return chunk_->take_loss();
+}
+
+void Executor::enqueue_step(MicrobatchSource& source, double loss_scale, LossMean mean) {
   const double step_tokens = mean == LossMean::tokens ? count_tokens(source) : 0.0;
   // The chunk divides by the microbatch's own tokens.
   const auto share = [&](const model::Microbatch& microbatch) {
@@ -84,7 +89,6 @@ model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, L
     }
   }
   chunk_->finalize_gradients();
-  return chunk_->take_loss();
 }
 
 model::LossSum Executor::evaluate(MicrobatchSource& source, int64_t num_microbatches) {

@@ -43,6 +43,9 @@ class Executor {
   /// tokens asks `source` for every microbatch once more, to count its tokens beforehand.
   model::LossSum run_step(MicrobatchSource& source, double loss_scale,
                           LossMean mean = LossMean::microbatches);
+  /// As run_step, which then takes the loss of the chunk: on a GPU nothing waits for its end.
+  void enqueue_step(MicrobatchSource& source, double loss_scale,
+                    LossMean mean = LossMean::microbatches);
 
   /// Loss of `num_microbatches` microbatches of `source` without dropout or gradients.
   model::LossSum evaluate(MicrobatchSource& source, int64_t num_microbatches);

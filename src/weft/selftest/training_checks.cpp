@@ -101,11 +101,6 @@ struct Course {
   int64_t taken_bytes = 0;
 };
 
-int64_t free_bytes(const ComputeDevice& device) {
-  const CudaFacts facts = open_cuda_backend(cuda_backend_path()).backend->facts();
-  return facts.gpus[static_cast<size_t>(device.device().index)].free_bytes;
-}
-
 Course train(const train::TrainConfig& config, const ComputeDevice& device) {
   RecordingLogger silent;
   const auto tokenizer = tokenizer::make_tokenizer(config.tokenizer);
@@ -113,7 +108,7 @@ Course train(const train::TrainConfig& config, const ComputeDevice& device) {
       config.data, {.train = kSteps * config.global_batch_size, .valid = 0, .test = 0}, *tokenizer,
       config.tokenizer, silent);
   Course course;
-  const int64_t before = device.is_gpu() ? free_bytes(device) : 0;
+  const int64_t before = device.is_gpu() ? device.free_bytes() : 0;
   train::Trainer trainer(config, datasets, comm::RankContext{.logger = silent}, device);
   course.planned_bytes = trainer.planned_bytes();
   for (int64_t step = 0; step < kSteps; ++step) {
@@ -121,7 +116,7 @@ Course train(const train::TrainConfig& config, const ComputeDevice& device) {
     course.losses.push_back(result.loss.mean());
     course.norms.push_back(result.step.skipped ? 0.0 : result.step.grad_norm);
   }
-  if (device.is_gpu()) course.taken_bytes = before - free_bytes(device);
+  if (device.is_gpu()) course.taken_bytes = before - device.free_bytes();
   return course;
 }
 

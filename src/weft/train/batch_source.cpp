@@ -33,15 +33,32 @@ BatchSource::BatchSource(const data::Dataset& dataset, const data::SamplerConfig
       loss_mask_BS_(tokens_BS_.size()),
       sample_ids_B_(static_cast<size_t>(shape.samples)) {}
 
+void BatchSource::prefetch(int64_t consumed_samples) {
+  try {
+    read(consumed_samples, 0);
+    prefetched_ = consumed_samples;
+  } catch (const Error&) {
+    // Whoever asks for these samples is told; that nobody does is the end of the data.
+    prefetched_ = -1;
+  }
+}
+
 model::Microbatch BatchSource::microbatch(int64_t index) {
+  const bool is_there = index == 0 && prefetched_ == consumed_samples_;
+  prefetched_ = -1;
+  if (!is_there) read(consumed_samples_, index);
+  return view();
+}
+
+void BatchSource::read(int64_t consumed_samples, int64_t index) {
   const std::vector<int64_t> indices =
-      sampler_.microbatch(consumed_samples_, index, /*data_parallel_rank=*/0);
+      sampler_.microbatch(consumed_samples, index, /*data_parallel_rank=*/0);
   check(static_cast<int64_t>(indices.size()) == shape_.samples, ErrorKind::internal,
         "the sampler gave {} samples for a microbatch of {}", indices.size(), shape_.samples);
   const auto length = static_cast<size_t>(shape_.sequence);
   for (size_t b = 0; b < indices.size(); ++b) {
     // Masks follow the place in the run, not the dataset's index, so that epochs differ.
-    sample_ids_B_[b] = consumed_samples_ + index * shape_.samples + static_cast<int64_t>(b);
+    sample_ids_B_[b] = consumed_samples + index * shape_.samples + static_cast<int64_t>(b);
     const auto row = [&](auto& values) {
       return values.empty() ? std::span(values) : std::span(values).subspan(b * length, length);
     };
@@ -53,6 +70,9 @@ model::Microbatch BatchSource::microbatch(int64_t index) {
     check_tokens(row(tokens_BS_), vocab_size_, indices[b]);
     check_tokens(row(labels_BS_), vocab_size_, indices[b]);
   }
+}
+
+model::Microbatch BatchSource::view() const {
   const Shape shape_BS{shape_.samples, shape_.sequence};
   ConstTensorView starts_BS;
   if (!starts_BS_.empty()) starts_BS = {starts_BS_.data(), DType::i64, shape_BS};

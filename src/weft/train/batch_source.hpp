@@ -22,16 +22,23 @@ class BatchSource final : public pipeline::MicrobatchSource {
 
   /// Sets where the next iteration starts.
   void start_iteration(int64_t consumed_samples) { consumed_samples_ = consumed_samples; }
+  /// Reads the first microbatch of an iteration that starts there, for when it is asked for: what
+  /// runs beside the host does not wait for data then. Does nothing where the samples have run out.
+  void prefetch(int64_t consumed_samples);
 
   /// Throws Error{data} when the samples have run out or hold a token that the model does not know.
   model::Microbatch microbatch(int64_t index) override;
 
  private:
+  model::Microbatch view() const;
+  void read(int64_t consumed_samples, int64_t index);
+
   const data::Dataset* dataset_;
   data::Sampler sampler_;
   model::MicrobatchShape shape_;
   int64_t vocab_size_;
   int64_t consumed_samples_ = 0;
+  int64_t prefetched_ = -1;  ///< first sample of the microbatch that was read ahead
   std::vector<int64_t> tokens_BS_;
   std::vector<int64_t> positions_BS_;
   std::vector<int64_t> starts_BS_;  ///< empty unless documents are kept apart

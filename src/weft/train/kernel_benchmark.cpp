@@ -22,15 +22,19 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Median seconds of calls that fill about 0.15 s.
-double median_seconds(const std::function<void()>& call) {
+/// Median seconds of calls that fill about 0.15 s. A GPU is waited for once in many calls, which is
+/// then one measurement.
+double median_seconds(const Stream& stream, const std::function<void()>& call) {
+  const int calls = stream.queue() == nullptr ? 1 : 20;
   call();
+  stream.synchronize();
   std::vector<double> seconds;
   const Clock::time_point start = Clock::now();
   while (seconds.size() < 5 || Clock::now() - start < std::chrono::milliseconds(150)) {
     const Clock::time_point begin = Clock::now();
-    call();
-    seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count());
+    for (int i = 0; i < calls; ++i) call();
+    stream.synchronize();
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - begin).count() / calls);
   }
   const auto middle = seconds.begin() + static_cast<ptrdiff_t>(seconds.size() / 2);
   std::ranges::nth_element(seconds, middle);
@@ -40,18 +44,22 @@ double median_seconds(const std::function<void()>& call) {
 /// Tensors of a layer's sizes, filled with the same numbers, and the measurements.
 class KernelBenchmark {
  public:
-  KernelBenchmark(const model::ModelConfig& config, const model::MicrobatchShape& shape)
+  KernelBenchmark(const model::ModelConfig& config, const model::MicrobatchShape& shape,
+                  const ComputeDevice& device)
       : config_(config),
         shape_(shape),
-        rate_(stream_, config.dtype),
+        device_(device),
+        stream_(device.make_stream()),
+        rate_(stream_, config.dtype, device_.memory()),
         attention_({.sequence = shape.sequence,
                     .microbatch = shape.samples,
                     .heads = config.num_attention_heads,
                     .groups = config.query_groups(),
                     .head_dim = config.kv_channels,
-                    .dtype = config.dtype}),
+                    .dtype = config.dtype,
+                    .deterministic = true}),
         attention_plan_(stream_, attention_),
-        workspace_(workspace_bytes()),
+        workspace_(workspace_bytes(), device_.memory()),
         context_{stream_, {workspace_.data(), workspace_.size_bytes()}} {}
 
   std::vector<KernelRate> run() {
@@ -70,26 +78,36 @@ class KernelBenchmark {
     const int64_t tokens = shape_.tokens();
     return std::max({attention_plan_.workspace_bytes(),
                      kernels::layer_norm_backward_weight_workspace(tokens, config_.hidden_size),
-                     kernels::column_sum_workspace(tokens, config_.fc1_width())});
+                     kernels::column_sum_workspace(tokens, config_.fc1_width()),
+                     size_t{1} << 20});  // of a GPU's sums
   }
 
   /// A tensor of the model's type in which no element is special.
   Tensor tensor(Shape shape) { return filled(shape, config_.dtype); }
 
+  Tensor empty(Shape shape, DType dtype) { return {shape, dtype, device_.memory()}; }
+
   Tensor filled(Shape shape, DType dtype) {
-    Tensor values(shape, DType::f32);
+    Tensor values = empty(shape, DType::f32);
     kernels::fill_normal(context_, philox::indexed_key(1, 2, 3), 0, 0.0F, 0.5F, values);
     if (dtype == DType::f32) return values;
-    Tensor rounded(shape, dtype);
+    Tensor rounded = empty(shape, dtype);
     kernels::convert(context_, values, rounded);
+    stream_.synchronize();  // before the values are given back
     return rounded;
   }
 
   double memcpy_rate(double bytes) {
     const size_t half = static_cast<size_t>(bytes) / 2;
     if (from_.size_bytes() < half) {
-      from_ = Buffer(half);
-      to_ = Buffer(half);
+      from_ = Buffer(half, device_.memory());
+      to_ = Buffer(half, device_.memory());
+    }
+    if (device_.is_gpu()) {
+      const Shape shape{static_cast<int64_t>(half / sizeof(float))};
+      const ConstTensorView from(from_.data(), DType::f32, shape);
+      const TensorView to(to_.data(), DType::f32, shape);
+      return bytes * 1e-9 / median_seconds(stream_, [&] { kernels::convert(context_, from, to); });
     }
     const auto copy = [&] {
       kernels::parallel_pieces(
@@ -97,14 +115,14 @@ class KernelBenchmark {
             std::memcpy(to_.data() + begin, from_.data() + begin, static_cast<size_t>(end - begin));
           });
     };
-    return bytes * 1e-9 / median_seconds(copy);
+    return bytes * 1e-9 / median_seconds(stream_, copy);
   }
 
   /// Measures `call`, which has to move `bytes`.
   void memory_bound(const std::string& name, double bytes, const std::function<void()>& call) {
     KernelRate rate{.name = name};
     const double before = memcpy_rate(bytes);
-    rate.seconds = median_seconds(call);
+    rate.seconds = median_seconds(stream_, call);
     rate.limit = 0.5 * (before + memcpy_rate(bytes));
     rate.gb_per_s = bytes * 1e-9 / rate.seconds;
     rates_.push_back(rate);
@@ -123,6 +141,7 @@ class KernelBenchmark {
 
   model::ModelConfig config_;
   model::MicrobatchShape shape_;
+  ComputeDevice device_;
   Stream stream_;
   kernels::GemmRate rate_;
   kernels::AttentionSpec attention_;
@@ -142,10 +161,10 @@ void KernelBenchmark::norms() {
   const Tensor dy = tensor({tokens, hidden});
   const Tensor gamma = tensor({hidden});
   Tensor y = tensor({tokens, hidden});
-  Tensor mean({tokens}, DType::f32);
+  Tensor mean = empty({tokens}, DType::f32);
   Tensor rstd = filled({tokens}, DType::f32);
-  Tensor dgamma({hidden}, DType::f32);
-  Tensor dbeta({hidden}, DType::f32);
+  Tensor dgamma = empty({hidden}, DType::f32);
+  Tensor dbeta = empty({hidden}, DType::f32);
   const kernels::NormConstants constants;
   if (config_.normalization == model::Normalization::rms_norm) {
     memory_bound("RMS norm", 2 * row,
@@ -173,7 +192,7 @@ void KernelBenchmark::activations() {
   const Tensor x = tensor({tokens, config_.fc1_width()});
   Tensor y = tensor({tokens, config_.ffn_hidden_size});
   Tensor dx = tensor({tokens, config_.fc1_width()});
-  Tensor bias({config_.fc1_width()}, DType::f32);
+  Tensor bias = empty({config_.fc1_width()}, DType::f32);
   const double in = count(tokens * config_.fc1_width()) * element();
   const double out = count(tokens * config_.ffn_hidden_size) * element();
   memory_bound("activation", in + out,
@@ -190,8 +209,9 @@ void KernelBenchmark::residuals() {
   const Tensor residual = tensor(hidden_SBH);
   const Tensor bias = tensor({config_.hidden_size});
   Tensor y = tensor(hidden_SBH);
-  std::vector<int64_t> samples(static_cast<size_t>(shape_.samples), 7);
-  const kernels::Dropout dropout(0.1, 1, 1, kernels::DropoutSite::mlp_output, samples);
+  Tensor samples = empty({shape_.samples}, DType::i64);
+  const kernels::Dropout dropout(0.1, 1, 1, kernels::DropoutSite::mlp_output,
+                                 samples.span<int64_t>());
   memory_bound("bias and residual", 3 * row,
                [&] { kernels::bias_dropout_add_forward(context_, {}, x, bias, residual, y); });
   memory_bound("bias, dropout and residual", 3 * row,
@@ -200,7 +220,7 @@ void KernelBenchmark::residuals() {
 
 void KernelBenchmark::rotary() {
   if (config_.position_embedding != model::PositionEmbedding::rope) return;
-  const model::RotaryEmbedding rotary(stream_, config_, shape_.sequence);
+  const model::RotaryEmbedding rotary(stream_, config_, shape_.sequence, device_.memory());
   Tensor qkv = tensor({shape_.sequence, shape_.samples, config_.head_layout().qkv_width()});
   const int64_t turned = shape_.tokens() * (config_.num_attention_heads + config_.query_groups()) *
                          config_.kv_channels;
@@ -211,9 +231,9 @@ void KernelBenchmark::rotary() {
 void KernelBenchmark::cross_entropy() {
   const int64_t tokens = std::min<int64_t>(shape_.tokens(), 1024);
   Tensor logits = tensor({tokens, config_.vocab_size});
-  const Tensor labels({tokens}, DType::i64);
-  Tensor loss({tokens}, DType::f32);
-  const Tensor dloss({tokens}, DType::f32);
+  const Tensor labels = empty({tokens}, DType::i64);
+  Tensor loss = empty({tokens}, DType::f32);
+  const Tensor dloss = empty({tokens}, DType::f32);
   const double table = count(tokens * config_.vocab_size) * element();
   memory_bound("cross entropy without gradient", table,
                [&] { kernels::cross_entropy(context_, logits, labels, {}, loss); });
@@ -227,8 +247,8 @@ void KernelBenchmark::optimizer() {
   const Tensor grad = filled({elements}, DType::f32);
   Tensor param = filled({elements}, DType::f32);
   Tensor first = filled({elements}, DType::f32);
-  Tensor second({elements}, DType::f32);
-  Tensor low(config_.dtype == DType::f32 ? Shape{0} : Shape{elements}, config_.dtype);
+  Tensor second = empty({elements}, DType::f32);
+  Tensor low = empty(config_.dtype == DType::f32 ? Shape{0} : Shape{elements}, config_.dtype);
   const bool rounds = config_.dtype != DType::f32;
   memory_bound("AdamW", count(elements) * (28 + (rounds ? element() : 0.0)), [&] {
     kernels::adamw(context_, {}, 1.0F, grad, param, first, second,
@@ -243,14 +263,14 @@ void KernelBenchmark::attention() {
   const Tensor qkv = tensor({tokens, attention_.qkv_width()});
   const Tensor dout = tensor({tokens, attention_.out_width()});
   Tensor out = tensor({tokens, attention_.out_width()});
-  Tensor lse({shape_.samples, config_.num_attention_heads, shape_.sequence}, DType::f32);
+  Tensor lse = empty({shape_.samples, config_.num_attention_heads, shape_.sequence}, DType::f32);
   Tensor dqkv = tensor({tokens, attention_.qkv_width()});
   // Two products over half of the positions forward, twice that backward (reference/cpu.md 2).
   const double flops = 2.0 * count(tokens * shape_.sequence) * count(attention_.out_width());
   const auto measure = [&](const char* name, double operations, const std::function<void()>& call) {
     KernelRate rate{.name = name};
     const double before = rate_.measure(0.1);
-    rate.seconds = median_seconds(call);
+    rate.seconds = median_seconds(stream_, call);
     rate.limit = 0.5 * (before + rate_.measure(0.1));
     rate.gflops = operations * 1e-9 / rate.seconds;
     rates_.push_back(rate);
@@ -263,8 +283,9 @@ void KernelBenchmark::attention() {
 }  // namespace
 
 std::vector<KernelRate> benchmark_kernels(const model::ModelConfig& config,
-                                          const model::MicrobatchShape& shape) {
-  return KernelBenchmark(config, shape).run();
+                                          const model::MicrobatchShape& shape,
+                                          const ComputeDevice& device) {
+  return KernelBenchmark(config, shape, device).run();
 }
 
 }  // namespace weft::train

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/device/compute_device.hpp"
 #include "weft/model/microbatch.hpp"
 #include "weft/model/model_config.hpp"
 
@@ -22,8 +23,10 @@ struct KernelRate {
 
 /// Measures every kernel of a training step but the matrix products, at the sizes of `config` and
 /// `shape` on the calling thread's number of threads, each beside memcpy of as many bytes or, for
-/// attention, beside plain matrix products (weft bench gemm).
+/// attention, beside plain matrix products (weft bench gemm). A GPU's copy is that of its own
+/// memory.
 std::vector<KernelRate> benchmark_kernels(const model::ModelConfig& config,
-                                          const model::MicrobatchShape& shape);
+                                          const model::MicrobatchShape& shape,
+                                          const ComputeDevice& device = ComputeDevice());
 
 }  // namespace weft::train

@@ -27,7 +27,8 @@ MemoryPlan plan_memory(const TrainConfig& config, const Stream& stream) {
           .optimizer_bytes = optim::num_states(config.optimizer) * bytes(sizes.main_bytes),
           .activation_bytes =
               bytes(model::ModelChunk::slot_bytes(model, shape, model::BackwardMode::fused)),
-          .workspace_bytes = bytes(model::ModelChunk::scratch_bytes(stream, model, shape))};
+          .workspace_bytes = bytes(model::ModelChunk::scratch_bytes(stream, model, shape)) +
+                             bytes(optim::decision_bytes(sizes.count))};
 }
 
 std::string memory_plan_line(const MemoryPlan& plan) {

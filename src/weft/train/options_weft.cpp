@@ -21,7 +21,7 @@ std::span<const OptionSpec> weft_options() {
        OptionStatus::acts, "OptionEffects.Logging"},
       {"device", "--device", OptionKind::text, "auto", "", ListSize::one, OptionGroup::weft,
        OptionOrigin::weft, "",
-       "auto, cpu, cuda or cuda:N; auto is the CPU, and cuda is not complete", OptionStatus::acts,
+       "auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, else the CPU", OptionStatus::acts,
        "OptionEffects.Device"},
       {"threads_per_rank", "--threads-per-rank", OptionKind::integer, "None", "", ListSize::one,
        OptionGroup::weft, OptionOrigin::weft, "threads",

@@ -1,7 +1,9 @@
 #include "weft/train/step_benchmark.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <string_view>
 
 #include "weft/base/logger.hpp"
 #include "weft/comm/rank_context.hpp"
@@ -29,6 +31,26 @@ double median_of(const std::vector<MeasuredStep>& steps, const Value& value) {
   std::vector<double> values;
   for (const MeasuredStep& step : steps) values.push_back(value(step));
   return median(std::move(values));
+}
+
+/// Dense rates of NVIDIA's datasheets: of tensor cores for 16-bit types, of the plain units for
+/// f32.
+double datasheet_gflops(const GpuFacts& gpu, DType dtype) {
+  struct Rate {
+    std::string_view name;
+    double half;
+    double single;
+  };
+  constexpr std::array<Rate, 4> kRates = {{{"H100 PCIe", 756e3, 51e3},
+                                           {"H100", 989e3, 67e3},
+                                           {"H200", 989e3, 67e3},
+                                           {"A100", 312e3, 19.5e3}}};
+  const std::string_view name = gpu.name.data();
+  for (const Rate& rate : kRates) {
+    if (name.find(rate.name) == std::string_view::npos) continue;
+    return dtype == DType::f32 ? rate.single : rate.half;
+  }
+  return 0.0;
 }
 
 }  // namespace
@@ -59,7 +81,11 @@ StepBenchmark benchmark_steps(const TrainConfig& config, const StepBenchmarkOpti
   rate.measure(options.probe_seconds);
 
   StepBenchmark result;
-  const int64_t resident_before = process_memory().resident;
+  if (device.is_gpu()) result.datasheet_gflops = datasheet_gflops(device.gpu(), config.model.dtype);
+  const auto bytes_in_use = [&] {
+    return device.is_gpu() ? -device.free_bytes() : process_memory().resident;
+  };
+  const int64_t resident_before = bytes_in_use();
   Trainer trainer(config, datasets, comm::RankContext{.logger = silent}, device);
   result.planned_bytes = static_cast<int64_t>(trainer.planned_bytes());
   result.flops_per_step = flops_per_iteration(theoretical_model(config), config.sequence_length,
@@ -79,8 +105,7 @@ StepBenchmark benchmark_steps(const TrainConfig& config, const StepBenchmarkOpti
     result.steps.push_back({step.seconds, 0.5 * (rate_before + rate_after)});
     rate_before = rate_after;
     result.last_loss = step.loss.mean();
-    result.resident_bytes =
-        std::max(result.resident_bytes, process_memory().resident - resident_before);
+    result.resident_bytes = std::max(result.resident_bytes, bytes_in_use() - resident_before);
   }
   for (const KernelClock::Entry& entry : clock.entries()) {
     result.kernels.push_back({std::string(entry.name), entry.seconds, entry.calls});

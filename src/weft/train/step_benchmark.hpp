@@ -27,8 +27,10 @@ struct StepBenchmark {
   std::vector<MeasuredStep> steps;
   double flops_per_step = 0.0;  ///< as reference/megatron.md 8.5 counts them
   int64_t tokens_per_step = 0;
-  int64_t planned_bytes = 0;   ///< the run's one block of memory
-  int64_t resident_bytes = 0;  ///< largest growth of the process over that before the block
+  int64_t planned_bytes = 0;  ///< the run's one block of memory
+  /// Largest growth of the process over that before the block; on a GPU of the memory in use.
+  int64_t resident_bytes = 0;
+  double datasheet_gflops = 0.0;  ///< what the GPU's maker promises for the type; 0: not known
   double first_loss = 0.0;
   double last_loss = 0.0;
   std::vector<KernelTime> kernels;  ///< of all steps; empty unless asked for

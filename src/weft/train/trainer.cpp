@@ -76,10 +76,14 @@ IterationResult Trainer::train_iteration() {
   }
   train_source_->start_iteration(state_.consumed_train_samples);
 
+  enqueue_gradients();
+  enqueue_update();
+  // A GPU's kernels run beside the host, which reads on.
+  if (device_.is_gpu()) train_source_->prefetch(state_.consumed_train_samples + batch.run);
   IterationResult result;
   result.batch_size = batch.run;
-  result.loss = run_step();
-  result.step = update();
+  result.loss = chunk_.take_loss();
+  result.step = optimizer_.finish_step(stream_);
   check_finite(result);
 
   count_samples(batch);
@@ -91,23 +95,39 @@ IterationResult Trainer::train_iteration() {
   return result;
 }
 
-model::LossSum Trainer::run_step() {
-  std::optional<observe::TimerScope> timer;
-  if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kForwardBackward);
+/// Times a part of an iteration where --timing-log-level asks for it, a GPU's work included.
+class Trainer::PartTimer {
+ public:
+  PartTimer(Trainer& trainer, std::string_view name) : stream_(trainer.stream_) {
+    if (trainer.config_.timing_log_level >= 1) scope_.emplace(trainer.timers_, name);
+  }
+  ~PartTimer() {
+    if (scope_) stream_.synchronize();
+  }
+  PartTimer(const PartTimer&) = delete;
+  PartTimer& operator=(const PartTimer&) = delete;
+
+ private:
+  Stream& stream_;
+  std::optional<observe::TimerScope> scope_;
+};
+
+void Trainer::enqueue_gradients() {
+  const PartTimer timer(*this, observe::timer_name::kForwardBackward);
   const auto mean =
       config_.per_token_loss ? pipeline::LossMean::tokens : pipeline::LossMean::microbatches;
   if (config_.timing_log_level < 2) {
-    return executor_.run_step(*train_source_, optimizer_.loss_scale(), mean);
+    executor_.enqueue_step(*train_source_, optimizer_.loss_scale(), mean);
+    return;
   }
   TimedSource source(*train_source_, timers_);
-  return executor_.run_step(source, optimizer_.loss_scale(), mean);
+  executor_.enqueue_step(source, optimizer_.loss_scale(), mean);
 }
 
-optim::StepResult Trainer::update() {
-  std::optional<observe::TimerScope> timer;
-  if (config_.timing_log_level >= 1) timer.emplace(timers_, observe::timer_name::kOptimizer);
+void Trainer::enqueue_update() {
+  const PartTimer timer(*this, observe::timer_name::kOptimizer);
   const int64_t samples = state_.schedule_samples;
-  return optimizer_.step(
+  optimizer_.enqueue_step(
       chunk_.context(),
       {.learning_rate = optim::learning_rate(config_.schedule, samples),
        .weight_decay = optim::weight_decay(config_.schedule, samples),
@@ -160,6 +180,12 @@ data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
           .micro_batch_size = config_.micro_batch_size,
           .data_parallel_size = 1,
           .data_sharding = config_.data_sharding};
+}
+
+ProcessMemory Trainer::memory_in_use() const {
+  if (!device_.is_gpu()) return process_memory();
+  const int64_t used = device_.gpu().total_bytes - device_.free_bytes();
+  return {.resident = used, .peak_resident = used};
 }
 
 double Trainer::params_norm() const { return optimizer_.params_norm(chunk_.context()); }

@@ -8,6 +8,7 @@
 #include "weft/comm/rank_context.hpp"
 #include "weft/data/build_datasets.hpp"
 #include "weft/device/compute_device.hpp"
+#include "weft/device/process_memory.hpp"
 #include "weft/model/model_chunk.hpp"
 #include "weft/model/parameter.hpp"
 #include "weft/observe/timers.hpp"
@@ -65,6 +66,8 @@ class Trainer {
   /// L2 norm of all parameters.
   double params_norm() const;
 
+  /// Memory of the process, or what is in use on the run's GPU, which never falls during a run.
+  ProcessMemory memory_in_use() const;
   /// Bytes of the one block of memory that the run holds from start to end.
   size_t planned_bytes() const { return memory_.size_bytes(); }
 
@@ -72,8 +75,9 @@ class Trainer {
   int64_t num_microbatches(const BatchSize& batch) const {
     return batch.run / config_.micro_batch_size;
   }
-  model::LossSum run_step();
-  optim::StepResult update();
+  class PartTimer;
+  void enqueue_gradients();
+  void enqueue_update();
   void check_finite(const IterationResult& result) const;
   void count_samples(const BatchSize& batch);
   data::SamplerConfig sampler_config(int64_t total_samples) const;

@@ -92,7 +92,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
                                  .tokens_per_s = tokens_per_s,
                                  .bubble = 0.0,
                                  .bound_gap = 0.0,
-                                 .peak_bytes = process_memory().peak_resident});
+                                 .peak_bytes = trainer_.memory_in_use().peak_resident});
   }
   if (observers_.progress != nullptr) {
     observers_.progress->update({.iteration = iteration(),
@@ -144,7 +144,7 @@ void TrainingLoop::print_first_report() {
        memory_report(theoretical_model(config_), theoretical_layout(config_))) {
     print(line);
   }
-  const ProcessMemory memory = process_memory();
+  const ProcessMemory memory = trainer_.memory_in_use();
   const auto planned = static_cast<int64_t>(trainer_.planned_bytes());
   print(memory_line({.rank = 0,
                      .iteration = iteration(),
