@@ -13,7 +13,7 @@ namespace weft {
 /// What weft_cuda.so offers to the program that opens it.
 struct CudaBackend {
   /// Changes whenever this struct or a struct it hands over does.
-  static constexpr int64_t kInterface = 3;
+  static constexpr int64_t kInterface = 4;
   /// Name and type of the function that gives the backend; null for another interface.
   static constexpr const char* kEntry = "weft_cuda_backend";
   using Entry = const CudaBackend*(int64_t interface);
