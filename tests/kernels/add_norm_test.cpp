@@ -128,8 +128,8 @@ void compare(const Context& context, int64_t hidden, const Near& expect_near) {
   for (const bool layer_norm : {false, true}) {
     for (const bool with_bias : {false, true}) {
       Results apart(dtype_of<T>, dtype_of<X>, hidden);
-      Results together = apart;
-      Results gpu = apart;
+      Results together(dtype_of<T>, dtype_of<X>, hidden);
+      Results gpu(dtype_of<T>, dtype_of<X>, hidden);
       run_apart(context, in, layer_norm, with_bias, apart);
       run_public(context, in, layer_norm, with_bias, together);
       play_gpu<T, X>(in, layer_norm, with_bias, hidden, gpu);
