@@ -14,9 +14,9 @@ template <typename Kernel>
 inline constexpr int packs_at_once = has_packs<Kernel> ? 2 : 1;
 
 /// Runs `kernel` over `size` elements in packs of N; what does not fill a pack one by one. Two
-/// packs at once need more registers than the most blocks leave.
+/// packs at once need more registers than a full multiprocessor leaves.
 template <int N, typename Kernel>
-__global__ void __launch_bounds__(kElementThreads, has_packs<Kernel> ? 4 : 1)
+__global__ void __launch_bounds__(kElementThreads, has_packs<Kernel> ? 3 : 1)
     for_elements(Kernel kernel, int64_t size) {
   const int64_t packed = size / N * N;
   constexpr int64_t kApart = kElementThreads * N;
