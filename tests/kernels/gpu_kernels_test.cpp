@@ -34,15 +34,15 @@ TYPED_TEST(GpuKernels, LayerNorm) {
     Tensor mean[2] = {filled_tensor({3}, NAN), filled_tensor({3}, NAN)};
     Tensor rstd[2] = {filled_tensor({3}, NAN), filled_tensor({3}, NAN)};
     layer_norm_forward(this->context_, x, gamma, beta, kConstants, y[0], mean[0], rstd[0]);
-    run_rows<T>(LayerNormForwardRow<T>{.x_TH = this->data(x),
-                                       .gamma_H = this->data(gamma),
-                                       .beta_H = this->data(beta),
-                                       .y_TH = this->data(y[1]),
-                                       .mean_T = this->floats(mean[1]),
-                                       .rstd_T = this->floats(rstd[1]),
-                                       .hidden = hidden,
-                                       .constants = kConstants},
-                3, hidden);
+    run_held_rows<T>(LayerNormForwardRow<T>{.x_TH = this->data(x),
+                                            .gamma_H = this->data(gamma),
+                                            .beta_H = this->data(beta),
+                                            .y_TH = this->data(y[1]),
+                                            .mean_T = this->floats(mean[1]),
+                                            .rstd_T = this->floats(rstd[1]),
+                                            .hidden = hidden,
+                                            .constants = kConstants},
+                     3, hidden);
     this->expect_near("y", y[1], y[0]);
     this->expect_near("mean", mean[1], mean[0]);
     this->expect_near("rstd", rstd[1], rstd[0]);
@@ -50,16 +50,16 @@ TYPED_TEST(GpuKernels, LayerNorm) {
       Tensor dx[2] = {this->random(shape, 5), this->random(shape, 5)};
       layer_norm_backward_input(this->context_, dy, x, gamma, kConstants, mean[0], rstd[0],
                                 accumulate, dx[0]);
-      run_rows<T>(LayerNormInputGradientRow<T>{.dy_TH = this->data(dy),
-                                               .x_TH = this->data(x),
-                                               .gamma_H = this->data(gamma),
-                                               .mean_T = this->floats(mean[0]),
-                                               .rstd_T = this->floats(rstd[0]),
-                                               .dx_TH = this->data(dx[1]),
-                                               .hidden = hidden,
-                                               .gamma_offset = kConstants.gamma_offset,
-                                               .accumulate = accumulate},
-                  3, hidden);
+      run_held_rows<T>(LayerNormInputGradientRow<T>{.dy_TH = this->data(dy),
+                                                    .x_TH = this->data(x),
+                                                    .gamma_H = this->data(gamma),
+                                                    .mean_T = this->floats(mean[0]),
+                                                    .rstd_T = this->floats(rstd[0]),
+                                                    .dx_TH = this->data(dx[1]),
+                                                    .hidden = hidden,
+                                                    .gamma_offset = kConstants.gamma_offset,
+                                                    .accumulate = accumulate},
+                       3, hidden);
       // rstd grows without bound as the width shrinks to 1.
       if (hidden > 1) this->expect_near("dx", dx[1], dx[0]);
     }
@@ -76,27 +76,27 @@ TYPED_TEST(GpuKernels, RmsNorm) {
     Tensor y[2] = {this->unwritten(shape), this->unwritten(shape)};
     Tensor rstd[2] = {filled_tensor({3}, NAN), filled_tensor({3}, NAN)};
     rms_norm_forward(this->context_, x, gamma, kConstants, y[0], rstd[0]);
-    run_rows<T>(RmsNormForwardRow<T>{.x_TH = this->data(x),
-                                     .gamma_H = this->data(gamma),
-                                     .y_TH = this->data(y[1]),
-                                     .rstd_T = this->floats(rstd[1]),
-                                     .hidden = hidden,
-                                     .constants = kConstants},
-                3, hidden);
+    run_held_rows<T>(RmsNormForwardRow<T>{.x_TH = this->data(x),
+                                          .gamma_H = this->data(gamma),
+                                          .y_TH = this->data(y[1]),
+                                          .rstd_T = this->floats(rstd[1]),
+                                          .hidden = hidden,
+                                          .constants = kConstants},
+                     3, hidden);
     this->expect_near("y", y[1], y[0]);
     this->expect_near("rstd", rstd[1], rstd[0]);
     for (const bool accumulate : {false, true}) {
       Tensor dx[2] = {this->random(shape, 5), this->random(shape, 5)};
       rms_norm_backward_input(this->context_, dy, x, gamma, kConstants, rstd[0], accumulate, dx[0]);
-      run_rows<T>(RmsNormInputGradientRow<T>{.dy_TH = this->data(dy),
-                                             .x_TH = this->data(x),
-                                             .gamma_H = this->data(gamma),
-                                             .rstd_T = this->floats(rstd[0]),
-                                             .dx_TH = this->data(dx[1]),
-                                             .hidden = hidden,
-                                             .gamma_offset = kConstants.gamma_offset,
-                                             .accumulate = accumulate},
-                  3, hidden);
+      run_held_rows<T>(RmsNormInputGradientRow<T>{.dy_TH = this->data(dy),
+                                                  .x_TH = this->data(x),
+                                                  .gamma_H = this->data(gamma),
+                                                  .rstd_T = this->floats(rstd[0]),
+                                                  .dx_TH = this->data(dx[1]),
+                                                  .hidden = hidden,
+                                                  .gamma_offset = kConstants.gamma_offset,
+                                                  .accumulate = accumulate},
+                       3, hidden);
       if (hidden > 1) this->expect_near("dx", dx[1], dx[0]);
     }
   }
@@ -127,11 +127,11 @@ TYPED_TEST(GpuKernels, DropoutHasTheProcessorsBits) {
                                  .key = dropout.key,
                                  .threshold = dropout.threshold,
                                  .scale = dropout.scale};
-      run_rows<T>(kernel, 12, hidden);
+      run_held_rows<T>(kernel, 12, hidden);
       kernel.bias_H = this->data(bias);
       kernel.residual_SBH = this->data(residual);
       kernel.y_SBH = this->data(added[1]);
-      run_rows<T>(kernel, 12, hidden);
+      run_held_rows<T>(kernel, 12, hidden);
       for (size_t i = 0; i < static_cast<size_t>(shape.num_elements()); ++i) {
         const float expected = element_of(plain[0], i);
         const float got = element_of(plain[1], i);
@@ -179,9 +179,9 @@ TYPED_TEST(GpuKernels, SwiGlu) {
     Tensor dx[2] = {this->unwritten({3, 2 * width}), this->unwritten({3, 2 * width})};
     activation_forward(this->context_, Activation::swiglu, x, y[0]);
     activation_backward(this->context_, Activation::swiglu, dy, x, dx[0]);
-    run_rows<T>(SwiGluForwardRow<T>{this->data(x), this->data(y[1]), width}, 3, width);
-    run_rows<T>(SwiGluGradientRow<T>{this->data(dy), this->data(x), this->data(dx[1]), width}, 3,
-                width);
+    run_held_rows<T>(SwiGluForwardRow<T>{this->data(x), this->data(y[1]), width}, 3, width);
+    run_held_rows<T>(SwiGluGradientRow<T>{this->data(dy), this->data(x), this->data(dx[1]), width},
+                     3, width);
     this->expect_near("y", y[1], y[0]);
     this->expect_near("dx", dx[1], dx[0]);
   }

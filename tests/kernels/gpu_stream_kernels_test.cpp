@@ -128,23 +128,25 @@ TYPED_TEST(GpuF32Stream, NormsReadAndWriteIt) {
     layer_norm_forward(this->context_, x, gamma, beta, kConstants, y[0], mean[0], rstd[0]);
     layer_norm_backward_input(this->context_, dy, x, gamma, kConstants, mean[0], rstd[0], true,
                               dx[0]);
-    run_rows<T>(LayerNormForwardRow<T, float>{this->floats(x), this->data(gamma), this->data(beta),
-                                              this->data(y[1]), this->floats(mean[1]),
-                                              this->floats(rstd[1]), hidden, kConstants},
-                3, hidden);
-    run_rows<T>(LayerNormInputGradientRow<T, float>{this->data(dy), this->floats(x),
-                                                    this->data(gamma), this->floats(mean[1]),
-                                                    this->floats(rstd[1]), this->floats(dx[1]),
-                                                    hidden, kConstants.gamma_offset, true},
-                3, hidden);
+    run_held_rows<T>(
+        LayerNormForwardRow<T, float>{this->floats(x), this->data(gamma), this->data(beta),
+                                      this->data(y[1]), this->floats(mean[1]),
+                                      this->floats(rstd[1]), hidden, kConstants},
+        3, hidden);
+    run_held_rows<T>(LayerNormInputGradientRow<T, float>{this->data(dy), this->floats(x),
+                                                         this->data(gamma), this->floats(mean[1]),
+                                                         this->floats(rstd[1]), this->floats(dx[1]),
+                                                         hidden, kConstants.gamma_offset, true},
+                     3, hidden);
     this->expect_near("layer norm y", y[1], y[0]);
     this->expect_near("layer norm dx", dx[1], dx[0]);
     rms_norm_forward(this->context_, x, gamma, kConstants, y[0], rstd[0]);
     rms_norm_backward_input(this->context_, dy, x, gamma, kConstants, rstd[0], false, dx[0]);
-    run_rows<T>(RmsNormForwardRow<T, float>{this->floats(x), this->data(gamma), this->data(y[1]),
-                                            this->floats(rstd[1]), hidden, kConstants},
-                3, hidden);
-    run_rows<T>(
+    run_held_rows<T>(
+        RmsNormForwardRow<T, float>{this->floats(x), this->data(gamma), this->data(y[1]),
+                                    this->floats(rstd[1]), hidden, kConstants},
+        3, hidden);
+    run_held_rows<T>(
         RmsNormInputGradientRow<T, float>{this->data(dy), this->floats(x), this->data(gamma),
                                           this->floats(rstd[1]), this->floats(dx[1]), hidden,
                                           kConstants.gamma_offset, false},

@@ -15,8 +15,9 @@
 namespace weft::testing {
 
 inline constexpr kernels::NormConstants kConstants{.epsilon = 1e-5F, .gamma_offset = 1.0F};
-/// Less than a warp, a pack and a bit, more than one pack a thread.
-inline constexpr std::array<int64_t, 5> kWidths = {1, 24, 77, 1600, 4097};
+/// Less than a warp, a pack and a bit, rows that blocks of every size hold, and those that none
+/// does.
+inline constexpr std::array<int64_t, 7> kWidths = {1, 24, 77, 1600, 4096, 4097, 8200};
 
 /// A test of kernels that compute with elements of T.
 template <typename T>

@@ -20,13 +20,14 @@ cudaError_t run(cudaStream_t stream, const ActivationGradient<T, Math>& kernel, 
 
 template <typename T>
 cudaError_t run(cudaStream_t stream, const SwiGluForwardRow<T>& kernel, int64_t rows) {
-  return launch_rows<T>(stream, kernel, rows, packs_fit<T>(kernel.width, kernel.x_TG, kernel.y_TF));
+  return launch_held_rows<T>(stream, kernel, rows, kernel.width,
+                             packs_fit<T>(kernel.width, kernel.x_TG, kernel.y_TF));
 }
 
 template <typename T>
 cudaError_t run(cudaStream_t stream, const SwiGluGradientRow<T>& kernel, int64_t rows) {
-  return launch_rows<T>(stream, kernel, rows,
-                        packs_fit<T>(kernel.width, kernel.dy_TF, kernel.x_TG, kernel.dx_TG));
+  return launch_held_rows<T>(stream, kernel, rows, kernel.width,
+                             packs_fit<T>(kernel.width, kernel.dy_TF, kernel.x_TG, kernel.dx_TG));
 }
 
 #define WEFT_ACTIVATION(T, Math)                                                      \

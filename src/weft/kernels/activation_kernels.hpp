@@ -15,10 +15,17 @@ struct ActivationForward {
   T* y;
 
   template <int N>
-  WEFT_HOST_DEVICE void pack(int64_t first) const {
+  struct Packs {
+    Pack<T, N> x;
+  };
+  template <int N>
+  WEFT_HOST_DEVICE Packs<N> read(int64_t first) const {
+    return {pack_at<N>(x, first)};
+  }
+  template <int N>
+  WEFT_HOST_DEVICE void write(int64_t first, const Packs<N>& packs) const {
     float result[N];
-    map_pack<N>(
-        first, result, [](float v) { return Math::forward(v); }, x);
+    for (int i = 0; i < N; ++i) result[i] = Math::forward(as_float(packs.x.at[i]));
     store_pack<N>(y, first, result);
   }
 };
@@ -31,10 +38,20 @@ struct ActivationGradient {
   T* dx;
 
   template <int N>
-  WEFT_HOST_DEVICE void pack(int64_t first) const {
+  struct Packs {
+    Pack<T, N> dy;
+    Pack<T, N> x;
+  };
+  template <int N>
+  WEFT_HOST_DEVICE Packs<N> read(int64_t first) const {
+    return {pack_at<N>(dy, first), pack_at<N>(x, first)};
+  }
+  template <int N>
+  WEFT_HOST_DEVICE void write(int64_t first, const Packs<N>& packs) const {
     float result[N];
-    map_pack<N>(
-        first, result, [](float d, float v) { return d * Math::derivative(v); }, dy, x);
+    for (int i = 0; i < N; ++i) {
+      result[i] = as_float(packs.dy.at[i]) * Math::derivative(as_float(packs.x.at[i]));
+    }
     store_pack<N>(dx, first, result);
   }
 };
@@ -49,10 +66,11 @@ struct SwiGluForwardRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const T* gates = x_TG + row * 2 * width;
+    const auto gates = block.hold(width, x_TG + row * 2 * width);
+    const auto ups = block.hold(width, x_TG + row * 2 * width + width);
     block.map_row(
         width, y_TF + row * width, [](float gate, float up) { return SwiGlu::forward(gate, up); },
-        gates, gates + width);
+        gates, ups);
   }
 };
 
@@ -67,24 +85,16 @@ struct SwiGluGradientRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    constexpr int kPack = Block::kPack;
-    const T* dy = dy_TF + row * width;
-    const T* gates = x_TG + row * 2 * width;
+    const auto dy = block.hold(width, dy_TF + row * width);
+    const auto gates = block.hold(width, x_TG + row * 2 * width);
+    const auto ups = block.hold(width, x_TG + row * 2 * width + width);
     T* d_gates = dx_TG + row * 2 * width;
-    block.each_pack(width, [&](int64_t first) {
-      float d[kPack];
-      float gate[kPack];
-      float up[kPack];
-      load_pack<kPack>(dy, first, d);
-      load_pack<kPack>(gates, first, gate);
-      load_pack<kPack>(gates + width, first, up);
-      for (int i = 0; i < kPack; ++i) {
-        up[i] = d[i] * SwiGlu::gate_derivative(gate[i], up[i]);
-        gate[i] = d[i] * SwiGlu::up_derivative(gate[i]);
-      }
-      store_pack<kPack>(d_gates, first, up);
-      store_pack<kPack>(d_gates + width, first, gate);
-    });
+    block.map_row_to_two(
+        width, d_gates, d_gates + width,
+        [](float d, float gate, float up) {
+          return FloatPair{d * SwiGlu::gate_derivative(gate, up), d * SwiGlu::up_derivative(gate)};
+        },
+        dy, gates, ups);
   }
 };
 

@@ -36,7 +36,7 @@ struct NormalPoint {
     exponential = math::exp(-0.5F * size * size);
     // Phi(-s) exp(s^2 / 2) = u q(u - 0.5), u = 1 / (1 + 0.26 s): q is the polynomial of least
     // relative error (2.1e-8) for s in [0, 13.3], beyond which the exponential is 0.
-    const float u = 1.0F / math::fma(0.26F, size, 1.0F);
+    const float u = math::reciprocal(math::fma(0.26F, size, 1.0F));
     const float v = u - 0.5F;
     float q = math::fma(v, 3.089608252e-02F, -3.115585633e-02F);
     q = math::fma(q, v, -6.985150278e-02F);

@@ -19,19 +19,29 @@ struct AdamWKernel {
   Low* low;
 
   template <int N>
-  WEFT_HOST_DEVICE void pack(int64_t first) const {
+  struct Packs {
+    Pack<float, N> grad;
+    Pack<float, N> param;
+    Pack<float, N> exp_avg;
+    Pack<float, N> exp_avg_sq;
+  };
+  template <int N>
+  WEFT_HOST_DEVICE Packs<N> read(int64_t first) const {
+    return {pack_at<N>(grad, first), pack_at<N>(static_cast<const float*>(param), first),
+            pack_at<N>(static_cast<const float*>(exp_avg), first),
+            pack_at<N>(static_cast<const float*>(exp_avg_sq), first)};
+  }
+  template <int N>
+  WEFT_HOST_DEVICE void write(int64_t first, const Packs<N>& before) const {
     if (grad_scale.leaves_all()) return;
     const float scale = grad_scale.value();
-    float g[N];
     float p[N];
     float m[N];
     float v[N];
-    load_pack<N>(grad, first, g);
-    load_pack<N>(static_cast<const float*>(param), first, p);
-    load_pack<N>(static_cast<const float*>(exp_avg), first, m);
-    load_pack<N>(static_cast<const float*>(exp_avg_sq), first, v);
     for (int i = 0; i < N; ++i) {
-      const AdamWElement after = adamw_element(step, g[i] * scale, {p[i], m[i], v[i]});
+      const AdamWElement after =
+          adamw_element(step, before.grad.at[i] * scale,
+                        {before.param.at[i], before.exp_avg.at[i], before.exp_avg_sq.at[i]});
       p[i] = after.param;
       m[i] = after.exp_avg;
       v[i] = after.exp_avg_sq;

@@ -2,6 +2,7 @@
 
 #include <cuda_runtime.h>
 
+#include "weft/kernels/float_pair.hpp"
 #include "weft/kernels/row_softmax.hpp"
 
 // How the values of a block's threads become one: in halves within each warp, then over the warps.
@@ -18,6 +19,11 @@ __device__ inline SoftmaxSum shuffled_down(SoftmaxSum value, unsigned width) {
           __shfl_down_sync(0xffffffffU, value.sum, width)};
 }
 
+__device__ inline FloatPair shuffled_down(FloatPair value, unsigned width) {
+  return {__shfl_down_sync(0xffffffffU, value.first, width),
+          __shfl_down_sync(0xffffffffU, value.second, width)};
+}
+
 /// Lane 0's value.
 template <typename Value>
 __device__ inline Value broadcast(Value value) {
@@ -26,11 +32,14 @@ __device__ inline Value broadcast(Value value) {
 __device__ inline SoftmaxSum broadcast(SoftmaxSum value) {
   return {__shfl_sync(0xffffffffU, value.max, 0), __shfl_sync(0xffffffffU, value.sum, 0)};
 }
+__device__ inline FloatPair broadcast(FloatPair value) {
+  return {__shfl_sync(0xffffffffU, value.first, 0), __shfl_sync(0xffffffffU, value.second, 0)};
+}
 
-/// Folds the 32 values of a warp into lane 0's.
-template <typename Value, typename Combine>
+/// Folds the values of the first kLanes lanes of a warp into lane 0's.
+template <unsigned kLanes = 32, typename Value, typename Combine>
 __device__ inline Value fold_warp(Value value, const Combine& combine) {
-  for (unsigned width = 16; width > 0; width /= 2) {
+  for (unsigned width = kLanes / 2; width > 0; width /= 2) {
     value = combine(value, shuffled_down(value, width));
   }
   return value;
@@ -41,13 +50,15 @@ __device__ inline Value fold_warp(Value value, const Combine& combine) {
 template <int kWarps, typename Value, typename Combine>
 __device__ inline Value fold_block(Value value, Value neutral, Value* shared,
                                    const Combine& combine) {
+  static_assert((kWarps & (kWarps - 1)) == 0);
   const unsigned lane = threadIdx.x % 32;
   const unsigned warp = threadIdx.x / 32;
   value = fold_warp(value, combine);
+  if constexpr (kWarps == 1) return broadcast(value);
   __syncthreads();  // the last fold has been read
   if (lane == 0) shared[warp] = value;
   __syncthreads();
-  return broadcast(fold_warp(lane < kWarps ? shared[lane] : neutral, combine));
+  return broadcast(fold_warp<kWarps>(lane < kWarps ? shared[lane] : neutral, combine));
 }
 
 }  // namespace weft::kernels::cuda

@@ -40,7 +40,8 @@ struct BlockSums {
   template <int N>
   WEFT_HOST_DEVICE Value lane(int64_t block, int64_t lane) const {
     const int64_t begin = block * kBlock;
-    const int64_t count = begin + kBlock < size ? kBlock : size - begin;
+    if (begin + kBlock <= size) return whole_part<N>(x + begin, lane);
+    const int64_t count = size - begin;
     return part<N>(x + begin, count, lane, kLanes);
   }
 
@@ -62,6 +63,18 @@ struct BlockSums {
   }
 
  private:
+  /// A lane's part of a whole block, of which it reads all packs before it adds them.
+  template <int N>
+  WEFT_HOST_DEVICE static Value whole_part(const float* values, int64_t lane) {
+    constexpr int kPacks = static_cast<int>(kBlock / (kLanes * N));
+    const auto packs = thread_hold<N, kPacks>(lane, kLanes, kBlock, values);
+    const Term term;
+    Value sum = 0;
+    thread_places<N, kPacks>(lane, kLanes, kBlock, [&](PackPlace place) {
+      for (int i = 0; i < N; ++i) sum += term(packs.at[place.index].at[i]);
+    });
+    return sum;
+  }
   /// One thread's part of `count` elements, in packs and then what does not fill one.
   template <int N>
   WEFT_HOST_DEVICE static Value part(const float* values, int64_t count, int64_t thread,

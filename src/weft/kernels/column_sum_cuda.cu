@@ -10,15 +10,27 @@ namespace {
 constexpr int kChunkThreads = 128;
 constexpr int kFoldColumns = 32;
 
-/// A thread for every pack of N columns (x) of every chunk (y).
+/// Where one or two sums go.
+template <int kSums>
+struct ColumnSums {
+  static_assert(kSums <= 2);
+  float* ys[kSums];
+};
+
+/// A thread for every pack of N columns (x) of every chunk (y). There are few blocks: they may take
+/// the registers for the rows that are on their way.
 template <int N, typename Sums>
-__global__ void __launch_bounds__(kChunkThreads) sum_chunks(Sums sums) {
+__global__ void __launch_bounds__(kChunkThreads, 4) sum_chunks(Sums sums) {
   const int64_t first = (int64_t{blockIdx.x} * kChunkThreads + threadIdx.x) * N;
   if (first < sums.columns) sums.template pack<N>(blockIdx.y, first);
 }
 
-/// A warp for each slice of 32 columns.
-__global__ void __launch_bounds__(kFoldColumns* ColumnFold::kSlices) fold_chunks(ColumnFold fold) {
+/// A warp for each slice of 32 columns (x) of each sum (y).
+template <int kSums>
+__global__ void __launch_bounds__(kFoldColumns* ColumnFold::kSlices)
+    fold_chunks(ColumnFold fold, ColumnSums<kSums> sums) {
+  fold.partials += blockIdx.y * fold.columns;
+  fold.y = blockIdx.y == 0 ? sums.ys[0] : sums.ys[kSums - 1];
   __shared__ float slices[ColumnFold::kSlices][kFoldColumns];
   const int64_t column = int64_t{blockIdx.x} * kFoldColumns + threadIdx.x;
   if (column < fold.columns) {
@@ -65,15 +77,17 @@ cudaError_t run(cudaStream_t stream, const ColumnChunks<Term>& sums,
   } else {
     launch_chunks<1>(stream, sums);
   }
-  for (int sum = 0; sum < Term::kSums; ++sum) {
-    const ColumnFold fold{.partials = sums.partials + sum * sums.columns,
-                          .y = ys[sum],
-                          .chunks = sums.num_chunks(),
-                          .columns = sums.columns,
-                          .stride = Term::kSums * sums.columns};
-    const auto blocks = static_cast<unsigned>((sums.columns + kFoldColumns - 1) / kFoldColumns);
-    fold_chunks<<<blocks, dim3(kFoldColumns, ColumnFold::kSlices), 0, stream>>>(fold);
-  }
+  ColumnSums<Term::kSums> to;
+  for (int sum = 0; sum < Term::kSums; ++sum) to.ys[sum] = ys[sum];
+  const ColumnFold fold{.partials = sums.partials,
+                        .y = nullptr,
+                        .chunks = sums.num_chunks(),
+                        .columns = sums.columns,
+                        .stride = Term::kSums * sums.columns};
+  const dim3 blocks(static_cast<unsigned>((sums.columns + kFoldColumns - 1) / kFoldColumns),
+                    Term::kSums);
+  fold_chunks<Term::kSums>
+      <<<blocks, dim3(kFoldColumns, ColumnFold::kSlices), 0, stream>>>(fold, to);
   return cudaGetLastError();
 }
 

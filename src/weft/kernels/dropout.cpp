@@ -34,6 +34,16 @@ void check_rows(const Dropout& dropout, const ConstTensorView& x_SBH) {
 
 }  // namespace
 
+void check_branch_sum(const Dropout& dropout, const ConstTensorView& x_SBH,
+                      const ConstTensorView& bias_H, const ConstTensorView& residual_SBH,
+                      const ConstTensorView& y_SBH) {
+  check_rows(dropout, x_SBH);
+  check_stream_type("residual_SBH", residual_SBH, x_SBH.dtype());
+  check_tensor("residual_SBH", residual_SBH, x_SBH.shape(), residual_SBH.dtype());
+  check_tensor("y_SBH", y_SBH, x_SBH.shape(), residual_SBH.dtype());
+  if (!bias_H.empty()) check_size("bias_H", bias_H, x_SBH.shape()[2], x_SBH.dtype());
+}
+
 void dropout_forward(const Context& context, const Dropout& dropout, ConstTensorView x_SBH,
                      TensorView y_SBH) {
   const TimedKernel timed(context.stream, "dropout");
@@ -54,11 +64,7 @@ void bias_dropout_add_forward(const Context& context, const Dropout& dropout, Co
                               ConstTensorView bias_H, ConstTensorView residual_SBH,
                               TensorView y_SBH) {
   const TimedKernel timed(context.stream, "bias, dropout, residual");
-  check_rows(dropout, x_SBH);
-  check_stream_type("residual_SBH", residual_SBH, x_SBH.dtype());
-  check_tensor("residual_SBH", residual_SBH, x_SBH.shape(), residual_SBH.dtype());
-  check_tensor("y_SBH", y_SBH, x_SBH.shape(), residual_SBH.dtype());
-  if (!bias_H.empty()) check_size("bias_H", bias_H, x_SBH.shape()[2], x_SBH.dtype());
+  check_branch_sum(dropout, x_SBH, bias_H, residual_SBH, y_SBH);
   kernel_table(context.stream)
       .bias_dropout_add_forward(context, dropout, x_SBH, bias_H, residual_SBH, y_SBH);
 }

@@ -49,4 +49,9 @@ void bias_dropout_add_forward(const Context& context, const Dropout& dropout, Co
                               ConstTensorView bias_H, ConstTensorView residual_SBH,
                               TensorView y_SBH);
 
+/// Throws Error{internal} unless these are arguments of bias_dropout_add_forward.
+void check_branch_sum(const Dropout& dropout, const ConstTensorView& x_SBH,
+                      const ConstTensorView& bias_H, const ConstTensorView& residual_SBH,
+                      const ConstTensorView& y_SBH);
+
 }  // namespace weft::kernels

@@ -11,7 +11,7 @@ cudaError_t run(cudaStream_t stream, const DropoutRowKernel<In, Out>& kernel, in
   using Narrow = std::conditional_t<(sizeof(In) < sizeof(Out)), In, Out>;
   const bool packs = packs_fit<Narrow>(kernel.hidden, kernel.x_SBH, kernel.bias_H,
                                        kernel.residual_SBH, kernel.y_SBH);
-  return launch_rows<Narrow>(stream, kernel, rows, packs);
+  return launch_held_rows<Narrow>(stream, kernel, rows, kernel.hidden, packs);
 }
 
 #define WEFT_DROPOUT(In, Out) \

@@ -22,29 +22,44 @@ struct DropoutRowKernel {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const int64_t offset = row * hidden;
+    if (residual_SBH != nullptr) {
+      add(block, row);
+      return;
+    }
+    const auto x = block.hold(hidden, x_SBH + row * hidden);
+    block.map_row(
+        hidden, y_SBH + row * hidden, [](float v, float f) { return masked(v, f); }, x,
+        factors_of(row));
+  }
+
+  /// Writes the row of y, which it gives back as Block::hold does; there is a residual.
+  WEFT_ANY_BLOCK
+  template <typename Block>
+  WEFT_HOST_DEVICE auto add(const Block& block, int64_t row) const {
+    const auto x = block.hold(hidden, x_SBH + row * hidden);
+    const auto residual = block.hold(hidden, residual_SBH + row * hidden);
+    Out* y = y_SBH + row * hidden;
+    const DropoutRow factors = factors_of(row);
+    if (bias_H == nullptr) {
+      return block.map_and_hold(
+          hidden, y, [](float v, float f, float r) { return r + masked(v, f); }, x, factors,
+          residual);
+    }
+    return block.map_and_hold(
+        hidden, y, [](float v, float f, float r, float b) { return r + masked(v + b, f); }, x,
+        factors, residual, bias_H);
+  }
+
+ private:
+  WEFT_HOST_DEVICE DropoutRow factors_of(int64_t row) const {
     DropoutRow factors{.key = key, .threshold = threshold, .scale = scale};
     if (threshold != 0) factors.sample = static_cast<uint64_t>(samples_B[row % microbatch]);
     factors.first_element = static_cast<uint64_t>(row / microbatch * hidden);
-    const auto masked = [](float value, float factor) {
-      // A dropped element is 0 even when it is not finite.
-      return factor == 0.0F ? 0.0F : value * factor;
-    };
-    const In* x = x_SBH + offset;
-    const Out* residual = residual_SBH + offset;
-    if (residual_SBH == nullptr) {
-      block.map_row(
-          hidden, y_SBH + offset, [=](float v, float f) { return masked(v, f); }, x, factors);
-    } else if (bias_H == nullptr) {
-      block.map_row(
-          hidden, y_SBH + offset, [=](float v, float f, float r) { return r + masked(v, f); }, x,
-          factors, residual);
-    } else {
-      block.map_row(
-          hidden, y_SBH + offset,
-          [=](float v, float f, float r, float b) { return r + masked(v + b, f); }, x, factors,
-          residual, bias_H);
-    }
+    return factors;
+  }
+  /// A dropped element is 0 even when it is not finite.
+  WEFT_HOST_DEVICE static float masked(float value, float factor) {
+    return factor == 0.0F ? 0.0F : value * factor;
   }
 };
 

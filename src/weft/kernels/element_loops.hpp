@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "weft/kernels/element_blocks.hpp"
+#include "weft/kernels/float_pair.hpp"
 #include "weft/kernels/lanes.hpp"
 #include "weft/kernels/parallel.hpp"
 
@@ -42,12 +43,6 @@ inline void map_row(int64_t size, T* y, const Function& f, const Inputs*... x) {
   };
   run(BlockWriter<T>(y), BlockReader<Inputs>(x)...);
 }
-
-/// Two results of one element.
-struct FloatPair {
-  float first;
-  float second;
-};
 
 /// (y[i], z[i]) = f(x[i]...), rounded to T, for i in [0, size).
 template <typename T, typename Function, typename... Inputs>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "weft/kernels/activation.hpp"
+#include "weft/kernels/add_norm.hpp"
 #include "weft/kernels/attention.hpp"
 #include "weft/kernels/cross_entropy.hpp"
 #include "weft/kernels/dropout.hpp"
@@ -33,6 +34,7 @@
   X(embedding_backward)         \
   X(dropout_forward)            \
   X(bias_dropout_add_forward)   \
+  X(add_norm_forward)           \
   X(cross_entropy)              \
   X(cross_entropy_max)          \
   X(cross_entropy_sums)         \

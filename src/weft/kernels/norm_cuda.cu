@@ -8,27 +8,27 @@ template <typename T, typename X>
 cudaError_t run(cudaStream_t stream, const LayerNormForwardRow<T, X>& kernel, int64_t rows) {
   const bool packs =
       packs_fit<T>(kernel.hidden, kernel.x_TH, kernel.gamma_H, kernel.beta_H, kernel.y_TH);
-  return launch_rows<T>(stream, kernel, rows, packs);
+  return launch_held_rows<T>(stream, kernel, rows, kernel.hidden, packs);
 }
 
 template <typename T, typename X>
 cudaError_t run(cudaStream_t stream, const LayerNormInputGradientRow<T, X>& kernel, int64_t rows) {
   const bool packs =
       packs_fit<T>(kernel.hidden, kernel.dy_TH, kernel.x_TH, kernel.gamma_H, kernel.dx_TH);
-  return launch_rows<T>(stream, kernel, rows, packs);
+  return launch_held_rows<T>(stream, kernel, rows, kernel.hidden, packs);
 }
 
 template <typename T, typename X>
 cudaError_t run(cudaStream_t stream, const RmsNormForwardRow<T, X>& kernel, int64_t rows) {
   const bool packs = packs_fit<T>(kernel.hidden, kernel.x_TH, kernel.gamma_H, kernel.y_TH);
-  return launch_rows<T>(stream, kernel, rows, packs);
+  return launch_held_rows<T>(stream, kernel, rows, kernel.hidden, packs);
 }
 
 template <typename T, typename X>
 cudaError_t run(cudaStream_t stream, const RmsNormInputGradientRow<T, X>& kernel, int64_t rows) {
   const bool packs =
       packs_fit<T>(kernel.hidden, kernel.dy_TH, kernel.x_TH, kernel.gamma_H, kernel.dx_TH);
-  return launch_rows<T>(stream, kernel, rows, packs);
+  return launch_held_rows<T>(stream, kernel, rows, kernel.hidden, packs);
 }
 
 #define WEFT_NORMS(T, X)                                                                   \

@@ -25,7 +25,13 @@ struct LayerNormForwardRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const X* x = x_TH + row * hidden;
+    normalize(block, row, block.hold(hidden, x_TH + row * hidden));
+  }
+
+  /// As for x_TH, whose row is `x`.
+  WEFT_ANY_BLOCK
+  template <typename Block, typename Row>
+  WEFT_HOST_DEVICE void normalize(const Block& block, int64_t row, const Row& x) const {
     const auto size = static_cast<float>(hidden);
     const float mean = block.row_sum(
                            hidden, [](float v) { return v; }, x) /
@@ -62,33 +68,41 @@ struct LayerNormInputGradientRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const T* dy = dy_TH + row * hidden;
-    const X* x = x_TH + row * hidden;
-    X* dx = dx_TH + row * hidden;
+    if (accumulate) {
+      const auto before = block.hold(hidden, static_cast<const X*>(dx_TH + row * hidden));
+      differentiate(
+          block, row, [](float g, float b) { return b + g; }, before);
+    } else {
+      differentiate(block, row, [](float g) { return g; });
+    }
+  }
+
+ private:
+  /// dx of a row = finish(gradient, element of each of `more`).
+  WEFT_ANY_BLOCK
+  template <typename Block, typename Finish, typename... More>
+  WEFT_HOST_DEVICE void differentiate(const Block& block, int64_t row, const Finish& finish,
+                                      const More&... more) const {
+    const auto dy = block.hold(hidden, dy_TH + row * hidden);
+    const auto x = block.hold(hidden, x_TH + row * hidden);
     const LayerNormRow stats{mean_T[row], rstd_T[row]};
     const auto size = static_cast<float>(hidden);
     const float offset = gamma_offset;
-    const float mean_g =
-        block.row_sum(
-            hidden, [=](float d, float g) { return d * (g + offset); }, dy, gamma_H) /
-        size;
-    const float mean_g_xhat =
-        block.row_sum(
-            hidden,
-            [=](float d, float g, float v) { return d * (g + offset) * stats.normalized(v); }, dy,
-            gamma_H, x) /
-        size;
-    const auto gradient = [=](float d, float g, float v) {
-      return stats.input_gradient(v, d * (g + offset), mean_g, mean_g_xhat);
-    };
-    if (accumulate) {
-      block.map_row(
-          hidden, dx,
-          [=](float before, float d, float g, float v) { return before + gradient(d, g, v); },
-          static_cast<const X*>(dx), dy, gamma_H, x);
-    } else {
-      block.map_row(hidden, dx, gradient, dy, gamma_H, x);
-    }
+    // The means of g and of g xhat.
+    const FloatPair sums = block.template row_sum<FloatPair>(
+        hidden,
+        [=](float d, float g, float v) {
+          return FloatPair{d * (g + offset), d * (g + offset) * stats.normalized(v)};
+        },
+        dy, gamma_H, x);
+    const FloatPair means{sums.first / size, sums.second / size};
+    block.map_row(
+        hidden, dx_TH + row * hidden,
+        [=](float d, float g, float v, auto... before) {
+          return finish(stats.input_gradient(v, d * (g + offset), means.first, means.second),
+                        before...);
+        },
+        dy, gamma_H, x, more...);
   }
 };
 
@@ -105,7 +119,13 @@ struct RmsNormForwardRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const X* x = x_TH + row * hidden;
+    normalize(block, row, block.hold(hidden, x_TH + row * hidden));
+  }
+
+  /// As for x_TH, whose row is `x`.
+  WEFT_ANY_BLOCK
+  template <typename Block, typename Row>
+  WEFT_HOST_DEVICE void normalize(const Block& block, int64_t row, const Row& x) const {
     const float mean_square = block.row_sum(
                                   hidden, [](float v) { return v * v; }, x) /
                               static_cast<float>(hidden);
@@ -133,9 +153,23 @@ struct RmsNormInputGradientRow {
   WEFT_ANY_BLOCK
   template <typename Block>
   WEFT_HOST_DEVICE void operator()(const Block& block, int64_t row) const {
-    const T* dy = dy_TH + row * hidden;
-    const X* x = x_TH + row * hidden;
-    X* dx = dx_TH + row * hidden;
+    if (accumulate) {
+      const auto before = block.hold(hidden, static_cast<const X*>(dx_TH + row * hidden));
+      differentiate(
+          block, row, [](float g, float b) { return b + g; }, before);
+    } else {
+      differentiate(block, row, [](float g) { return g; });
+    }
+  }
+
+ private:
+  /// dx of a row = finish(gradient, element of each of `more`).
+  WEFT_ANY_BLOCK
+  template <typename Block, typename Finish, typename... More>
+  WEFT_HOST_DEVICE void differentiate(const Block& block, int64_t row, const Finish& finish,
+                                      const More&... more) const {
+    const auto dy = block.hold(hidden, dy_TH + row * hidden);
+    const auto x = block.hold(hidden, x_TH + row * hidden);
     const RmsNormRow stats{rstd_T[row]};
     const float offset = gamma_offset;
     const float mean_g_xhat =
@@ -144,17 +178,12 @@ struct RmsNormInputGradientRow {
             [=](float d, float g, float v) { return d * (g + offset) * stats.normalized(v); }, dy,
             gamma_H, x) /
         static_cast<float>(hidden);
-    const auto gradient = [=](float d, float g, float v) {
-      return stats.input_gradient(v, d * (g + offset), mean_g_xhat);
-    };
-    if (accumulate) {
-      block.map_row(
-          hidden, dx,
-          [=](float before, float d, float g, float v) { return before + gradient(d, g, v); },
-          static_cast<const X*>(dx), dy, gamma_H, x);
-    } else {
-      block.map_row(hidden, dx, gradient, dy, gamma_H, x);
-    }
+    block.map_row(
+        hidden, dx_TH + row * hidden,
+        [=](float d, float g, float v, auto... before) {
+          return finish(stats.input_gradient(v, d * (g + offset), mean_g_xhat), before...);
+        },
+        dy, gamma_H, x, more...);
   }
 };
 

@@ -21,8 +21,10 @@ WEFT_HOST_DEVICE inline AdamWElement adamw_element(const Step& step, float grad,
   AdamWElement after;
   after.exp_avg = step.beta1 * before.exp_avg + (1.0F - step.beta1) * g;
   after.exp_avg_sq = step.beta2 * before.exp_avg_sq + (1.0F - step.beta2) * g * g;
-  const float denominator = math::sqrt(after.exp_avg_sq / step.bias_correction2) + step.epsilon;
-  const float update = after.exp_avg / step.bias_correction1 / denominator;
+  const float denominator =
+      math::root(math::quotient(after.exp_avg_sq, step.bias_correction2)) + step.epsilon;
+  const float update =
+      math::quotient(math::quotient(after.exp_avg, step.bias_correction1), denominator);
   after.param = before.param - step.learning_rate * (step.decoupled ? update + decay : update);
   return after;
 }

@@ -6,11 +6,19 @@
 #include <utility>
 
 #include "weft/kernels/dropout_math.hpp"
+#include "weft/kernels/float_pair.hpp"
 #include "weft/kernels/isa.hpp"
 #include "weft/tensor/low_precision.hpp"
 
 #if defined(__CUDACC__)
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#endif
+
+#if defined(__CUDA_ARCH__)
+#define WEFT_UNROLL _Pragma("unroll")
+#else
+#define WEFT_UNROLL
 #endif
 
 // What one GPU thread does with N neighbouring elements, which it loads and stores at once: 16
@@ -39,7 +47,11 @@ WEFT_HOST_DEVICE inline T rounded_to(float value) {
   if constexpr (sizeof(T) == sizeof(float)) {
     return value;
   } else if constexpr (__is_same(T, BFloat16)) {
+#if defined(__CUDA_ARCH__)
+    return {__bfloat16_as_ushort(__float2bfloat16_rn(value))};
+#else
     return to_bfloat16(value);
+#endif
   } else {
 #if defined(__CUDA_ARCH__)
     return {__half_as_ushort(__float2half_rn(value))};
@@ -49,25 +61,84 @@ WEFT_HOST_DEVICE inline T rounded_to(float value) {
   }
 }
 
+#if defined(__CUDA_ARCH__)
+__device__ inline void round_pair(float a, float b, BFloat16& low, BFloat16& high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(a, b);
+  low.bits = __bfloat16_as_ushort(pair.x);
+  high.bits = __bfloat16_as_ushort(pair.y);
+}
+__device__ inline void round_pair(float a, float b, Float16& low, Float16& high) {
+  const __half2 pair = __floats2half2_rn(a, b);
+  low.bits = __half_as_ushort(pair.x);
+  high.bits = __half_as_ushort(pair.y);
+}
+#endif
+
 /// N elements in memory, loaded and stored as a whole.
 template <typename T, int N>
 struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) Pack {
   T at[N];
 };
 
+/// x[first .. first + N).
+template <int N, typename T>
+WEFT_HOST_DEVICE inline Pack<T, N> pack_at(const T* x, int64_t first) {
+  return *reinterpret_cast<const Pack<T, N>*>(x + first);
+}
+
 /// x[first .. first + N) as floats.
 template <int N, typename T>
 WEFT_HOST_DEVICE inline void load_pack(const T* x, int64_t first, float (&values)[N]) {
-  const auto pack = *reinterpret_cast<const Pack<T, N>*>(x + first);
+  const Pack<T, N> pack = pack_at<N>(x, first);
   for (int i = 0; i < N; ++i) values[i] = as_float(pack.at[i]);
+}
+
+/// `values` rounded to T.
+template <typename T, int N>
+WEFT_HOST_DEVICE inline Pack<T, N> rounded_pack(const float (&values)[N]) {
+  Pack<T, N> pack;
+#if defined(__CUDA_ARCH__)
+  constexpr bool kInPairs = sizeof(T) == 2 && N % 2 == 0;  // one instruction for two numbers
+#else
+  constexpr bool kInPairs = false;
+#endif
+  if constexpr (kInPairs) {
+#if defined(__CUDA_ARCH__)
+    for (int i = 0; i < N; i += 2) round_pair(values[i], values[i + 1], pack.at[i], pack.at[i + 1]);
+#endif
+  } else {
+    for (int i = 0; i < N; ++i) pack.at[i] = rounded_to<T>(values[i]);
+  }
+  return pack;
 }
 
 /// Rounds `values` into y[first .. first + N).
 template <int N, typename T>
 WEFT_HOST_DEVICE inline void store_pack(T* y, int64_t first, const float (&values)[N]) {
-  Pack<T, N> pack;
-  for (int i = 0; i < N; ++i) pack.at[i] = rounded_to<T>(values[i]);
-  *reinterpret_cast<Pack<T, N>*>(y + first) = pack;
+  *reinterpret_cast<Pack<T, N>*>(y + first) = rounded_pack<T>(values);
+}
+
+/// Where one of a thread's packs stands: from element `first` of the row, the thread's pack
+/// `index`.
+struct PackPlace {
+  int64_t first;
+  int index;
+};
+
+/// The packs of a thread, read once: registers of a GPU. A row has at most kPacks a thread.
+template <typename T, int N, int kPacks>
+struct HeldPacks {
+  Pack<T, N> at[kPacks];
+};
+
+template <int N, typename T>
+WEFT_HOST_DEVICE inline void load_pack(const T* x, PackPlace place, float (&values)[N]) {
+  load_pack<N>(x, place.first, values);
+}
+template <int N, typename T, int kPacks>
+WEFT_HOST_DEVICE inline void load_pack(const HeldPacks<T, N, kPacks>& held, PackPlace place,
+                                       float (&values)[N]) {
+  for (int i = 0; i < N; ++i) values[i] = as_float(held.at[place.index].at[i]);
 }
 
 /// An input that is drawn instead of read: the dropout factors of one row of a sample.
@@ -109,6 +180,11 @@ WEFT_HOST_DEVICE inline void load_pack(const DropoutRow& row, int64_t first, flo
   }
 }
 
+template <int N>
+WEFT_HOST_DEVICE inline void load_pack(const DropoutRow& row, PackPlace place, float (&values)[N]) {
+  load_pack<N>(row, place.first, values);
+}
+
 /// body(first) for every pack of `thread`: packs thread, thread + threads, ... of `size` elements,
 /// a multiple of N.
 template <int N, typename Body>
@@ -117,14 +193,40 @@ WEFT_HOST_DEVICE inline void thread_packs(int64_t thread, int64_t threads, int64
   for (int64_t first = thread * N; first < size; first += threads * N) body(first);
 }
 
-/// result[i] = function(inputs' element i ...) for the N elements from `first`. An input is a
-/// pointer or draws its values (DropoutRow).
-template <int N, typename Function, typename... Inputs>
-WEFT_HOST_DEVICE inline void map_pack(int64_t first, float (&result)[N], const Function& function,
+/// body(place) for every pack of `thread`; of at most kPacks, where that is not 0.
+template <int N, int kPacks, typename Body>
+WEFT_HOST_DEVICE inline void thread_places(int64_t thread, int64_t threads, int64_t size,
+                                           const Body& body) {
+  if constexpr (kPacks == 0) {
+    thread_packs<N>(thread, threads, size, [&](int64_t first) { body(PackPlace{first, 0}); });
+  } else {
+    WEFT_UNROLL
+    for (int index = 0; index < kPacks; ++index) {
+      const int64_t first = (index * threads + thread) * N;
+      if (first < size) body(PackPlace{first, index});
+    }
+  }
+}
+
+/// The packs of x of `thread`.
+template <int N, int kPacks, typename T>
+WEFT_HOST_DEVICE inline HeldPacks<T, N, kPacks> thread_hold(int64_t thread, int64_t threads,
+                                                            int64_t size, const T* x) {
+  HeldPacks<T, N, kPacks> held = {};
+  thread_places<N, kPacks>(thread, threads, size, [&](PackPlace place) {
+    held.at[place.index] = pack_at<N>(x, place.first);
+  });
+  return held;
+}
+
+/// result[i] = function(inputs' element i ...) for the N elements from `place`, an element or a
+/// PackPlace. An input is a pointer, was read (HeldPacks) or draws its values (DropoutRow).
+template <int N, typename Place, typename Result, typename Function, typename... Inputs>
+WEFT_HOST_DEVICE inline void map_pack(Place place, Result (&result)[N], const Function& function,
                                       const Inputs&... inputs) {
   float values[sizeof...(Inputs)][N];
   int next = 0;
-  (load_pack<N>(inputs, first, values[next++]), ...);
+  (load_pack<N>(inputs, place, values[next++]), ...);
   for (int i = 0; i < N; ++i) {
     result[i] = [&]<size_t... I>(std::index_sequence<I...>) { return function(values[I][i]...); }
     (std::index_sequence_for<Inputs...>{});
@@ -132,25 +234,58 @@ WEFT_HOST_DEVICE inline void map_pack(int64_t first, float (&result)[N], const F
 }
 
 /// y[i] = function(inputs ...) for the elements of `thread`.
-template <int N, typename T, typename Function, typename... Inputs>
+template <int N, int kPacks = 0, typename T, typename Function, typename... Inputs>
 WEFT_HOST_DEVICE inline void thread_map(int64_t thread, int64_t threads, int64_t size, T* y,
                                         const Function& function, const Inputs&... inputs) {
-  thread_packs<N>(thread, threads, size, [&](int64_t first) {
+  thread_places<N, kPacks>(thread, threads, size, [&](PackPlace place) {
     float result[N];
-    map_pack<N>(first, result, function, inputs...);
-    store_pack<N>(y, first, result);
+    map_pack<N>(place, result, function, inputs...);
+    store_pack<N>(y, place.first, result);
   });
 }
 
-/// Sum of function(inputs ...) over the elements of `thread`, in order.
-template <int N, typename Function, typename... Inputs>
-WEFT_HOST_DEVICE inline float thread_sum(int64_t thread, int64_t threads, int64_t size,
+/// As thread_map; gives back what it has written.
+template <int N, int kPacks, typename T, typename Function, typename... Inputs>
+WEFT_HOST_DEVICE inline HeldPacks<T, N, kPacks> thread_map_and_hold(int64_t thread, int64_t threads,
+                                                                    int64_t size, T* y,
+                                                                    const Function& function,
+                                                                    const Inputs&... inputs) {
+  HeldPacks<T, N, kPacks> held = {};
+  thread_places<N, kPacks>(thread, threads, size, [&](PackPlace place) {
+    float result[N];
+    map_pack<N>(place, result, function, inputs...);
+    held.at[place.index] = rounded_pack<T>(result);
+    *reinterpret_cast<Pack<T, N>*>(y + place.first) = held.at[place.index];
+  });
+  return held;
+}
+
+/// (y[i], z[i]) = function(inputs ...), a FloatPair, for the elements of `thread`.
+template <int N, int kPacks = 0, typename T, typename Function, typename... Inputs>
+WEFT_HOST_DEVICE inline void thread_map_to_two(int64_t thread, int64_t threads, int64_t size, T* y,
+                                               T* z, const Function& function,
+                                               const Inputs&... inputs) {
+  thread_places<N, kPacks>(thread, threads, size, [&](PackPlace place) {
+    FloatPair results[N];
+    map_pack<N>(place, results, function, inputs...);
+    float first[N];
+    float second[N];
+    for (int i = 0; i < N; ++i) first[i] = results[i].first;
+    for (int i = 0; i < N; ++i) second[i] = results[i].second;
+    store_pack<N>(y, place.first, first);
+    store_pack<N>(z, place.first, second);
+  });
+}
+
+/// Sum of function(inputs ...), a float or FloatPair, over the elements of `thread`, in order.
+template <int N, int kPacks = 0, typename Value = float, typename Function, typename... Inputs>
+WEFT_HOST_DEVICE inline Value thread_sum(int64_t thread, int64_t threads, int64_t size,
                                          const Function& function, const Inputs&... inputs) {
-  float sum = 0.0F;
-  thread_packs<N>(thread, threads, size, [&](int64_t first) {
-    float terms[N];
-    map_pack<N>(first, terms, function, inputs...);
-    for (int i = 0; i < N; ++i) sum += terms[i];
+  Value sum = {};
+  thread_places<N, kPacks>(thread, threads, size, [&](PackPlace place) {
+    Value terms[N];
+    map_pack<N>(place, terms, function, inputs...);
+    for (int i = 0; i < N; ++i) sum = sum + terms[i];
   });
   return sum;
 }
@@ -169,6 +304,22 @@ WEFT_HOST_DEVICE inline float thread_max(int64_t thread, int64_t threads, int64_
     for (int i = 0; i < N; ++i) largest = larger_or_nan(largest, values[i]);
   });
   return largest;
+}
+
+/// An element kernel runs a pack at a time, by pack<N>(first), or reads and writes it on its own:
+/// write<N>(first, read<N>(first)).
+template <typename Kernel>
+inline constexpr bool has_packs = requires(const Kernel& kernel) {
+  kernel.template read<1>(int64_t{0});
+};
+
+template <int N, typename Kernel>
+WEFT_HOST_DEVICE inline void run_pack(const Kernel& kernel, int64_t first) {
+  if constexpr (has_packs<Kernel>) {
+    kernel.template write<N>(first, kernel.template read<N>(first));
+  } else {
+    kernel.template pack<N>(first);
+  }
 }
 
 }  // namespace weft::kernels::inline WEFT_ISA

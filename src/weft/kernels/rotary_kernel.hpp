@@ -28,9 +28,13 @@ struct RotaryRow {
     // Of every group the queries turn, then the key.
     const int64_t heads = layout.heads_per_group() + 1;
     block.each_pack(layout.groups * heads * frequencies, [&](int64_t first) {
-      const int64_t slot = first / frequencies;
-      const int64_t frequency = first % frequencies;
-      T* head = qkv + slot / heads * layout.group_width() + slot % heads * layout.head_dim;
+      // In 32 bits, where divisions take a fraction of the instructions.
+      const auto pair = static_cast<uint32_t>(first);
+      const uint32_t slot = pair / static_cast<uint32_t>(frequencies);
+      const uint32_t frequency = pair % static_cast<uint32_t>(frequencies);
+      const uint32_t group = slot / static_cast<uint32_t>(heads);
+      const uint32_t of_group = slot % static_cast<uint32_t>(heads);
+      T* head = qkv + group * layout.group_width() + of_group * layout.head_dim;
       turn<Block::kPack>(head, cos, sin, frequency);
     });
   }

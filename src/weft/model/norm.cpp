@@ -42,6 +42,18 @@ void Norm::forward(const kernels::Context& context, ConstTensorView x_TH,
                               saved.mean_T, saved.rstd_T);
 }
 
+void Norm::forward_of_sum(const kernels::Context& context, const kernels::BranchSum& sum,
+                          const Activations& saved) const {
+  kernels::add_norm_forward(
+      context, sum,
+      {.gamma_H = gamma_->value,
+       .beta_H = beta_ == nullptr ? ConstTensorView() : ConstTensorView(beta_->value),
+       .constants = constants_,
+       .y_TH = saved.y_TH,
+       .mean_T = saved.mean_T,
+       .rstd_T = saved.rstd_T});
+}
+
 void Norm::backward_input(const kernels::Context& context, ConstTensorView dy_TH,
                           ConstTensorView x_TH, const Activations& saved, bool accumulate,
                           TensorView dx_TH) const {

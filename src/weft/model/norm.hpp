@@ -1,5 +1,6 @@
 #pragma once
 
+#include "weft/kernels/add_norm.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/kernels/norm_constants.hpp"
 #include "weft/model/model_config.hpp"
@@ -33,6 +34,9 @@ class Norm {
                                      TensorView y_TH);
   void forward(const kernels::Context& context, ConstTensorView x_TH,
                const Activations& saved) const;
+  /// As forward for the rows that `sum` is to be written to, in one pass where the device can.
+  void forward_of_sum(const kernels::Context& context, const kernels::BranchSum& sum,
+                      const Activations& saved) const;
   /// dx_TH = gradient of the input; with `accumulate` it is added to what dx_TH holds, the gradient
   /// of the residual branch.
   void backward_input(const kernels::Context& context, ConstTensorView dy_TH, ConstTensorView x_TH,

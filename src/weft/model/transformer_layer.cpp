@@ -162,15 +162,19 @@ void TransformerLayer::forward_rest(const Context& context, ConstTensorView x_TH
                                     const Activations& activations,
                                     const Transient& transient) const {
   const Shape hidden_SBH{shape_.sequence, shape_.samples, config_.hidden_size};
-  const auto add_branch = [&](DropoutSite site, ConstTensorView bias_H, ConstTensorView residual_TH,
-                              TensorView y_TH) {
-    kernels::bias_dropout_add_forward(context, rates.at(number_, site, samples.ids_B),
-                                      transient.branch_TH.reshape(hidden_SBH), bias_H,
-                                      residual_TH.reshape(hidden_SBH), y_TH.reshape(hidden_SBH));
+  const auto branch_sum = [&](DropoutSite site, ConstTensorView bias_H, ConstTensorView residual_TH,
+                              TensorView sum_TH) {
+    return kernels::BranchSum{.dropout = rates.at(number_, site, samples.ids_B),
+                              .x_SBH = transient.branch_TH.reshape(hidden_SBH),
+                              .bias_H = bias_H,
+                              .residual_SBH = residual_TH.reshape(hidden_SBH),
+                              .sum_SBH = sum_TH.reshape(hidden_SBH)};
   };
   proj_.forward(context, activations.attention_TA, transient.branch_TH);
-  add_branch(DropoutSite::attention_output, proj_.bias_value(), x_TH, activations.middle_TH);
-  norm2_.forward(context, activations.middle_TH, activations.norm2);
+  norm2_.forward_of_sum(
+      context,
+      branch_sum(DropoutSite::attention_output, proj_.bias_value(), x_TH, activations.middle_TH),
+      activations.norm2);
   if (config_.activation == kernels::Activation::gelu_tanh) {
     fc1_.forward_gelu(context, activations.norm2.y_TH, activations.fc1_TG, activations.act_TF);
   } else {
@@ -179,8 +183,10 @@ void TransformerLayer::forward_rest(const Context& context, ConstTensorView x_TH
                                 activations.act_TF);
   }
   fc2_.forward(context, activations.act_TF, transient.branch_TH);
-  add_branch(DropoutSite::mlp_output, fc2_.bias_value(), activations.middle_TH,
-             activations.output_TH);
+  const kernels::BranchSum output = branch_sum(DropoutSite::mlp_output, fc2_.bias_value(),
+                                               activations.middle_TH, activations.output_TH);
+  kernels::bias_dropout_add_forward(context, output.dropout, output.x_SBH, output.bias_H,
+                                    output.residual_SBH, output.sum_SBH);
 }
 
 void TransformerLayer::backward_input(const Context& context, ConstTensorView x_TH,

@@ -75,6 +75,44 @@ void check_rms_norm(KernelCheck& check, DType dtype, DType stream) {
   });
 }
 
+void check_add_norm(KernelCheck& check, DType dtype, DType stream) {
+  Twins& twins = check.twins;
+  const auto [tokens, hidden] = check.sizes;
+  const Shape shape{tokens / 2, 2, hidden};
+  Twin& samples = twins.ids({2}, 1000);
+  Twin& x = twins.normal(shape, dtype);
+  Twin& bias = twins.normal({hidden}, dtype);
+  Twin& residual = twins.normal(shape, stream, 2.0F, 0.5F);
+  Twin& gamma = twins.normal({hidden}, dtype, 0.2F, 1.0F);
+  Twin& beta = twins.normal({hidden}, dtype);
+  Twin& sum = twins.output(shape, stream);
+  Twin& y = twins.output({tokens, hidden}, dtype);
+  Twin& mean = twins.output({tokens}, DType::f32);
+  Twin& rstd = twins.output({tokens}, DType::f32);
+  for (const bool layer_norm : {true, false}) {
+    std::vector<Twin*> results = {&sum, &y, &rstd};
+    if (layer_norm) results.push_back(&mean);
+    const char* name =
+        layer_norm ? "add_norm_forward of layer norm" : "add_norm_forward of RMS norm";
+    check.compare(name, results, [&](const Twins::Side& s) {
+      const kernels::Dropout dropout(0.1, 1234, 3, kernels::DropoutSite::attention_output,
+                                     s.ids(samples));
+      kernels::add_norm_forward(s.context,
+                                {.dropout = dropout,
+                                 .x_SBH = s(x),
+                                 .bias_H = layer_norm ? s(bias) : TensorView(),
+                                 .residual_SBH = s(residual),
+                                 .sum_SBH = s(sum)},
+                                {.gamma_H = s(gamma),
+                                 .beta_H = layer_norm ? s(beta) : TensorView(),
+                                 .constants = {},
+                                 .y_TH = s(y),
+                                 .mean_T = layer_norm ? s(mean) : TensorView(),
+                                 .rstd_T = s(rstd)});
+    });
+  }
+}
+
 void check_activations(KernelCheck& check, DType dtype) {
   using kernels::Activation;
   constexpr std::array<std::pair<Activation, const char*>, 4> kActivations = {
@@ -286,6 +324,7 @@ void check_kernels(const ComputeDevice& device, const ResultSink& sink) {
         check.stream = stream;
         check_layer_norm(check, dtype, stream);
         check_rms_norm(check, dtype, stream);
+        check_add_norm(check, dtype, stream);
         check_embedding(check, dtype, stream);
         check_dropout(check, dtype, stream);
         twins.clear();
