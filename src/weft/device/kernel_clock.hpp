@@ -32,8 +32,8 @@ class KernelClock {
 };
 
 /// Times one kernel from construction to destruction when the stream carries a clock. A kernel that
-/// calls others is timed as a whole: the inner ones are not. A GPU's stream is waited for before and
-/// after: what is timed does not overlap.
+/// calls others is timed as a whole: the inner ones are not. A GPU's stream is waited for before
+/// and after: what is timed does not overlap.
 class TimedKernel {
  public:
   /// `name` is of static storage.

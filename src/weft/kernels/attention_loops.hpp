@@ -5,8 +5,8 @@
 #include "weft/kernels/attention.hpp"
 #include "weft/kernels/dropout.hpp"
 
-// What AttentionPlan calls through the table of its instruction set (cpu_kernels.hpp) on the CPU, once it
-// has checked its arguments. The functions exist in kernels::cpu only.
+// What AttentionPlan calls through the table of its instruction set (cpu_kernels.hpp) on the CPU,
+// once it has checked its arguments. The functions exist in kernels::cpu only.
 
 namespace weft::kernels {
 
