@@ -1,5 +1,5 @@
 // vectors/tiny_models.json: four AdamW steps of a whole GPT and a whole Llama against a float64
-// reference.
+// reference, on the processor and, where there is one that a build with CUDA can use, on a GPU.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +10,8 @@
 
 #include "support/tiny_gpt.hpp"
 #include "support/vectors.hpp"
+#include "weft/device/device_choice.hpp"
+#include "weft/model/gpt_parameters.hpp"
 #include "weft/optim/optimizer.hpp"
 #include "weft/pipeline/executor.hpp"
 #include "weft/schedule/single_stage.hpp"
@@ -45,11 +47,31 @@ double norm_of(std::span<const float> values) {
   return std::sqrt(squares);
 }
 
+/// The f32 elements of a tensor of the stream's device.
+std::vector<float> values_of(const Stream& stream, ConstTensorView tensor) {
+  std::vector<float> values(static_cast<size_t>(tensor.num_elements()));
+  stream.download(tensor.raw(), values.data(), tensor.size_bytes());
+  return values;
+}
+
+/// The vector's parameters on `device`.
+model::ParameterSet parameters_on(const testing::TinyGpt& tiny, const ComputeDevice& device,
+                                  const Stream& stream) {
+  const model::ParameterSet host = tiny.parameters();
+  model::ParameterSet parameters = model::make_gpt_parameters(tiny.config, device.memory(), stream);
+  for (size_t i = 0; i < host.all().size(); ++i) {
+    const TensorView main = host.all()[i].main;
+    stream.upload(main.raw(), parameters.all()[i].main.raw(), main.size_bytes());
+  }
+  return parameters;
+}
+
 /// Norm and first elements of every parameter's gradient.
-void expect_gradients(const model::ParameterSet& parameters, const nlohmann::json& step) {
+void expect_gradients(const Stream& stream, const model::ParameterSet& parameters,
+                      const nlohmann::json& step) {
   for (const model::Parameter& parameter : parameters.all()) {
     const std::string name = testing::TinyGpt::vector_name(parameter.name);
-    const auto gradient = parameter.grad.span<float>();
+    const std::vector<float> gradient = values_of(stream, parameter.grad);
     const double norm = step.at("grad_l2_per_param").at(name);
     EXPECT_NEAR(norm_of(gradient), norm, kTolerance * norm) << name;
     const auto& first = step.at("grad_first4_per_param").at(name);
@@ -59,20 +81,21 @@ void expect_gradients(const model::ParameterSet& parameters, const nlohmann::jso
   }
 }
 
-void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rounding) {
-  Stream stream;
-  model::ParameterSet parameters = tiny.parameters();
+void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rounding,
+                       const ComputeDevice& device = {}) {
+  Stream stream = device.make_stream();
+  model::ParameterSet parameters = parameters_on(tiny, device, stream);
   model::ModelChunk chunk(stream, tiny.config, tiny.shape, model::BackwardMode::fused, parameters,
-                          {});
+                          {}, device.memory());
   pipeline::Executor executor(chunk, schedule::accumulate(tiny.num_microbatches),
-                              tiny.num_microbatches);
+                              tiny.num_microbatches, device.memory());
   const auto& constants = tiny.json.at("optimizer");
   optim::OptimizerConfig config;
   config.adam_beta1 = constants.at("betas")[0];
   config.adam_beta2 = constants.at("betas")[1];
   config.adam_eps = constants.at("eps");
   config.clip_grad = constants.at("clip_grad");
-  optim::Optimizer optimizer(config, parameters);
+  optim::Optimizer optimizer(config, parameters, device.memory());
   TinySource source(tiny);
 
   ASSERT_EQ(tiny.json.at("steps").size(), 4u);
@@ -81,9 +104,9 @@ void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rou
     const model::LossSum loss = executor.run_step(source, 1.0);
     const double expected_loss = expected.at("lm_loss");
     EXPECT_NEAR(loss.mean(), expected_loss, kTolerance * expected_loss) << step;
-    if (optimizer.num_steps() == 0) expect_gradients(parameters, expected);
+    if (optimizer.num_steps() == 0) expect_gradients(stream, parameters, expected);
     const auto result =
-        optimizer.step({stream, {}}, {constants.at("lr"), constants.at("weight_decay")});
+        optimizer.step(chunk.context(), {constants.at("lr"), constants.at("weight_decay")});
     const auto index = static_cast<size_t>(optimizer.num_steps() - 1);
     const double expected_norm = expected.at("grad_norm").get<double>() * (1.0 + rounding[index]);
     EXPECT_NEAR(result.grad_norm, expected_norm, kTolerance * expected_norm) << step;
@@ -93,11 +116,11 @@ void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rou
       const std::string name = testing::TinyGpt::vector_name(parameter.name);
       if (!listed.contains(name)) continue;
       const auto& first = listed.at(name);
+      const std::vector<float> values = values_of(stream, parameter.value);
       for (size_t i = 0; i < first.size(); ++i) {
         // One step moves an element by about lr: the tolerance is relative to values of that size.
         const double value = first[i];
-        EXPECT_NEAR(parameter.value.span<float>()[i], value,
-                    kTolerance * std::max(std::abs(value), 0.1))
+        EXPECT_NEAR(values[i], value, kTolerance * std::max(std::abs(value), 0.1))
             << step << " " << name << " element " << i;
       }
     }
@@ -111,6 +134,15 @@ TEST(TinyModels, FourAdamWStepsOfTheGpt) {
 TEST(TinyModels, FourAdamWStepsOfTheLlama) {
   expect_four_steps(testing::TinyGpt(testing::load_vector("tiny_models"), "llama_like"),
                     kLlamaRounding);
+}
+
+TEST(TinyModels, FourAdamWStepsOfBothOnAGpu) {
+  const auto backend = cuda_backend_path().parent_path().parent_path() / "weft_cuda.so";
+  const ComputeDevice device = choose_device("auto", backend);
+  if (!device.is_gpu()) GTEST_SKIP() << "needs a GPU and a build with CUDA";
+  const auto vector = testing::load_vector("tiny_models");
+  expect_four_steps(testing::TinyGpt(vector, "gpt"), kGptRounding, device);
+  expect_four_steps(testing::TinyGpt(vector, "llama_like"), kLlamaRounding, device);
 }
 
 }  // namespace
