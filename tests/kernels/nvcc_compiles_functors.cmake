@@ -4,7 +4,7 @@ if(NOT NVCC OR NOT EXISTS "${NVCC}")
   return()
 endif()
 execute_process(
-  COMMAND ${NVCC} -std=c++20 -Werror all-warnings -I ${SOURCE_DIR}/src
+  COMMAND ${NVCC} -std=c++20 -arch=sm_80 -Werror all-warnings -I ${SOURCE_DIR}/src
     -c ${SOURCE_DIR}/tests/kernels/functors_compile.cu -o ${OBJECT}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 if(NOT result EQUAL 0)
