@@ -121,7 +121,7 @@ struct NotFinite {
     load_pack<N>(x, first, values);
     bool any = false;
     // A float of an infinite or undefined element is one too.
-    for (int i = 0; i < N; ++i) any = any || !(values[i] - values[i] == 0.0F);
+    for (int i = 0; i < N; ++i) any = any || !(values[i] * 0.0F == 0.0F);
     if (any) *found = 1;
   }
 };

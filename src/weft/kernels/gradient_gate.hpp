@@ -41,7 +41,7 @@ WEFT_HOST_DEVICE inline GradientGate gradient_gate(const double* sums, int64_t c
   GradientGate gate;
   double total = 0.0;
   for (int64_t i = 0; i < count; ++i) {
-    const bool finite = sums[i] - sums[i] == 0.0;
+    const bool finite = sums[i] * 0.0 == 0.0;
     if (!finite && gate.non_finite < 0) gate.non_finite = static_cast<int32_t>(i);
     total += sums[i];
   }

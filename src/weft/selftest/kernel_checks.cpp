@@ -20,7 +20,8 @@ std::vector<DType> stream_types(DType dtype) {
 
 void check_layer_norm(KernelCheck& check, DType dtype, DType stream) {
   Twins& twins = check.twins;
-  const auto [tokens, hidden] = check.sizes;
+  const int64_t tokens = check.sizes.rows;
+  const int64_t hidden = check.sizes.columns;
   const kernels::NormConstants constants;
   Twin& x = twins.normal({tokens, hidden}, stream, 2.0F, 0.5F);
   Twin& dy = twins.normal({tokens, hidden}, dtype);
@@ -51,7 +52,8 @@ void check_layer_norm(KernelCheck& check, DType dtype, DType stream) {
 
 void check_rms_norm(KernelCheck& check, DType dtype, DType stream) {
   Twins& twins = check.twins;
-  const auto [tokens, hidden] = check.sizes;
+  const int64_t tokens = check.sizes.rows;
+  const int64_t hidden = check.sizes.columns;
   const kernels::NormConstants constants;
   Twin& x = twins.normal({tokens, hidden}, stream, 2.0F);
   Twin& dy = twins.normal({tokens, hidden}, dtype);
@@ -77,7 +79,8 @@ void check_rms_norm(KernelCheck& check, DType dtype, DType stream) {
 
 void check_add_norm(KernelCheck& check, DType dtype, DType stream) {
   Twins& twins = check.twins;
-  const auto [tokens, hidden] = check.sizes;
+  const int64_t tokens = check.sizes.rows;
+  const int64_t hidden = check.sizes.columns;
   const Shape shape{tokens / 2, 2, hidden};
   Twin& samples = twins.ids({2}, 1000);
   Twin& x = twins.normal(shape, dtype);
@@ -120,14 +123,16 @@ void check_activations(KernelCheck& check, DType dtype) {
        {Activation::gelu_erf, "gelu_erf"},
        {Activation::squared_relu, "squared_relu"},
        {Activation::swiglu, "swiglu"}}};
-  const auto [tokens, width] = check.sizes;
-  for (const auto& [activation, activation_name] : kActivations) {
+  const int64_t tokens = check.sizes.rows;
+  const int64_t width = check.sizes.columns;
+  for (const auto& named : kActivations) {
+    const Activation activation = named.first;
     const int64_t wide = kernels::is_gated(activation) ? 2 * width : width;
     Twin& x = check.twins.normal({tokens, wide}, dtype, 2.0F);
     Twin& dy = check.twins.normal({tokens, width}, dtype);
     Twin& y = check.twins.output({tokens, width}, dtype);
     Twin& dx = check.twins.output({tokens, wide}, dtype);
-    check.compare(activation_name, {&y, &dx}, [&](const Twins::Side& s) {
+    check.compare(named.second, {&y, &dx}, [&](const Twins::Side& s) {
       kernels::activation_forward(s.context, activation, s(x), s(y));
       kernels::activation_backward(s.context, activation, s(dy), s(x), s(dx));
     });
@@ -165,7 +170,8 @@ void check_heads(KernelCheck& check, DType dtype, int64_t head_dim) {
 }
 
 void check_embedding(KernelCheck& check, DType dtype, DType stream) {
-  const auto [tokens, hidden] = check.sizes;
+  const int64_t tokens = check.sizes.rows;
+  const int64_t hidden = check.sizes.columns;
   constexpr int64_t kVocab = 50;
   const int64_t sequence = tokens / 2;
   Twin& word = check.twins.normal({kVocab, hidden}, dtype);
@@ -186,7 +192,8 @@ void check_embedding(KernelCheck& check, DType dtype, DType stream) {
 }
 
 void check_dropout(KernelCheck& check, DType dtype, DType stream) {
-  const auto [tokens, hidden] = check.sizes;
+  const int64_t tokens = check.sizes.rows;
+  const int64_t hidden = check.sizes.columns;
   const Shape shape{tokens / 2, 2, hidden};
   Twin& samples = check.twins.ids({2}, 1000);
   Twin& x = check.twins.normal(shape, dtype);
@@ -211,9 +218,13 @@ void check_cross_entropy(KernelCheck& check, DType dtype, int64_t vocab) {
   Twin& pieces = check.twins.normal({tokens, vocab}, dtype, 3.0F);
   Twin& labels = check.twins.ids({tokens}, vocab);
   Twin& dloss = check.twins.positive({tokens}, DType::f32);
-  std::array<Twin*, 6> rows{};
-  for (Twin*& row : rows) row = &check.twins.output({tokens}, DType::f32);
-  const auto [loss, loss_only, max, predicted, sum, loss_of_pieces] = rows;
+  const auto row = [&] { return &check.twins.output({tokens}, DType::f32); };
+  Twin* const loss = row();
+  Twin* const loss_only = row();
+  Twin* const max = row();
+  Twin* const predicted = row();
+  Twin* const sum = row();
+  Twin* const loss_of_pieces = row();
   check.compare("cross_entropy", {&fused, loss, loss_only}, [&](const Twins::Side& s) {
     kernels::cross_entropy(s.context, s(fused), s(labels), s(dloss), s(*loss));
     kernels::cross_entropy(s.context, s(evaluated), s(labels), {}, s(*loss_only));
@@ -231,7 +242,8 @@ void check_cross_entropy(KernelCheck& check, DType dtype, int64_t vocab) {
 }
 
 void check_elementwise(KernelCheck& check, DType dtype) {
-  const auto [rows, columns] = check.sizes;
+  const int64_t rows = check.sizes.rows;
+  const int64_t columns = check.sizes.columns;
   const Shape shape{rows, columns};
   Twin& x = check.twins.normal(shape, dtype);
   Twin& y = check.twins.normal(shape, dtype);
@@ -275,7 +287,8 @@ void check_optimizer(KernelCheck& check, DType dtype) {
 }
 
 void check_sums(KernelCheck& check) {
-  const auto [rows, columns] = check.sizes;
+  const int64_t rows = check.sizes.rows;
+  const int64_t columns = check.sizes.columns;
   Twin& x = check.twins.normal({rows, columns}, DType::f32);
   Twin& y = check.twins.normal({columns}, DType::f32);
   Twin& zeros = check.twins.zeros({17}, DType::f32);
