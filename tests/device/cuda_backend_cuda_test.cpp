@@ -23,7 +23,9 @@ TEST(CudaBackend, OpensAndKnowsItsLibraries) {
 }
 
 TEST(CudaBackend, AGpuIsChosenOrRefusedWithItsReason) {
-  const CudaFacts facts = open_cuda_backend(WEFT_CUDA_BACKEND).backend->facts();
+  const CudaOpening opening = open_cuda_backend(WEFT_CUDA_BACKEND);
+  ASSERT_NE(opening.backend, nullptr) << opening.problem;
+  const CudaFacts facts = opening.backend->facts();
   const std::string reason = why_unusable(facts, 0, 0);
   if (reason.empty()) {
     const ComputeDevice device = choose_device("cuda", WEFT_CUDA_BACKEND);
