@@ -85,8 +85,9 @@ void add_generate(CLI::App& app, Program& program) {
       ->capture_default_str();
   command->add_option("--seed", options->sampling.seed, "Seed of the draws")->capture_default_str();
   command
-      ->add_option("--device", options->device,
-                   "auto, cpu, cuda or cuda:N; auto is the CPU, and cuda is not complete")
+      ->add_option(
+          "--device", options->device,
+          "auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, else the CPU")
       ->capture_default_str();
   command->add_option("--vocab-file", options->vocab_file, "Instead of the saved path");
   command->add_option("--merge-file", options->merge_file, "Instead of the saved path");
