@@ -35,6 +35,8 @@ class LintTree : public ::testing::Test {
     write_file(path, text);
   }
 
+  std::string path(const std::string& name) const { return (dir_ / name).string(); }
+
   CommandResult lint(const std::string& check) {
     return run_command(WEFT_SOURCE_DIR "/scripts/lint --root " + dir_.path().string() + " " +
                        check);
@@ -119,6 +121,59 @@ TEST_F(LintTree, WrongFormatFails) {
   expect_pass("format");
   write("src/weft/base/error.cpp", "int  x=0;\n");
   expect_fault("format", "error.cpp:1");
+}
+
+/// Sources of one library, which clang-tidy reads as one text, and a command that it reads alone.
+class TidyTree : public LintTree {
+ protected:
+  TidyTree() {
+    write(".clang-tidy",
+          "Checks: '-*,misc-unused-using-decls,readability-duplicate-include'\n"
+          "WarningsAsErrors: '*'\nHeaderFilterRegex: '.*/src/weft/.*'\n");
+    write("src/weft/base/one.cpp", "#include <string>\n\nstatic int one() { return 1; }\n");
+    write("src/weft/base/two.cpp", "#include <string>\n\nint two() { return 2; }\n");
+    write("build/relassert/compile_commands.json", "[\n" + entry("src/weft/base/one.cpp") + ",\n" +
+                                                       entry("src/weft/base/two.cpp") + ",\n" +
+                                                       entry("apps/weft/main.cpp") + "\n]\n");
+  }
+
+  void SetUp() override {
+    if (run_command("command -v run-clang-tidy-16").exit_code != 0) GTEST_SKIP() << "no clang-tidy";
+  }
+
+ private:
+  std::string entry(const std::string& name) const {
+    const std::string file = path(name);
+    return "{\n  \"directory\": \"" + path("") + "\",\n  \"command\": \"c++ -std=c++20 -I" +
+           path("src") + " -o x.o -c " + file + "\",\n  \"file\": \"" + file + "\"\n}";
+  }
+};
+
+constexpr const char* kUnusedUsing = "#include <algorithm>\n\nusing std::max;\n";
+
+TEST_F(TidyTree, PassesWithoutFindings) { expect_pass("tidy"); }
+
+TEST_F(TidyTree, FindingIsShownAtItsPlace) {
+  write("src/weft/base/two.cpp", kUnusedUsing);
+  expect_fault("tidy", path("src/weft/base/two.cpp") + ":3:12: error: using decl 'max' is unused");
+}
+
+TEST_F(TidyTree, FindingInACommandFails) {
+  write("apps/weft/main.cpp", kUnusedUsing);
+  expect_fault("tidy", path("apps/weft/main.cpp") + ":3:12: error: using decl");
+}
+
+TEST_F(TidyTree, SourcesWhoseNamesCollideAreReadAlone) {
+  write("src/weft/base/two.cpp", "static int one() { return 2; }\n");
+  expect_pass("tidy");
+  write("src/weft/base/one.cpp", std::string(kUnusedUsing) + "static int one() { return 1; }\n");
+  expect_fault("tidy", path("src/weft/base/one.cpp") + ":3:12: error: using decl");
+}
+
+TEST_F(TidyTree, SourceThatDoesNotCompileFails) {
+  write("src/weft/base/two.cpp", "int two() { return three; }\n");
+  expect_fault("tidy",
+               path("src/weft/base/two.cpp") + ":1:20: error: use of undeclared identifier");
 }
 
 TEST_F(LintTree, UnknownCheckIsRefused) {

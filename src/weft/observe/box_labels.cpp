@@ -35,7 +35,7 @@ int64_t num_digits(int64_t value) { return std::ssize(fmt::to_string(value)); }
 BoxLabels::BoxLabels(const CommitLog& log, const std::vector<std::vector<Cell>>& rows,
                      bool has_colour)
     : has_colour_(has_colour), num_chunks_(log.stages.num_chunks) {
-  std::array<Boxes, 4> kinds;
+  std::array<Boxes, schedule::kNumTaskKinds> kinds;
   const auto boxes_of = [&kinds](const CommitEntry& entry) -> Boxes& {
     return kinds.at(static_cast<size_t>(entry.task.kind));
   };

@@ -31,7 +31,7 @@ class BoxLabels {
 
   bool has_colour_;
   int64_t num_chunks_;
-  std::array<Content, 4> contents_{};  ///< [kind]
+  std::array<Content, schedule::kNumTaskKinds> contents_{};  ///< [kind]
 };
 
 }  // namespace weft::observe

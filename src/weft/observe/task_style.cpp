@@ -7,14 +7,13 @@ namespace weft::observe {
 
 using schedule::CommitEntry;
 using schedule::CommitLog;
+using schedule::kNumTaskKinds;
 using schedule::TaskKind;
 
 namespace {
 
-constexpr size_t kNumKinds = 4;
-
 /// [kind][shade], from dark to light.
-constexpr std::array<std::array<BoxColour, kNumShades>, kNumKinds> kColours{{
+constexpr std::array<std::array<BoxColour, kNumShades>, kNumTaskKinds> kColours{{
     {{{"#1f4e8c", 25, true},
       {"#3d7cc9", 32, true},
       {"#82b1e8", 75, false},
@@ -83,12 +82,12 @@ std::string_view short_description(TaskKind kind) {
 }
 
 std::vector<TaskKind> kinds_in(const CommitLog& log) {
-  std::array<bool, kNumKinds> found{};
+  std::array<bool, kNumTaskKinds> found{};
   for (const auto& rank : log.ranks) {
     for (const CommitEntry& entry : rank) found.at(static_cast<size_t>(entry.task.kind)) = true;
   }
   std::vector<TaskKind> kinds;
-  for (size_t kind = 0; kind < kNumKinds; ++kind) {
+  for (size_t kind = 0; kind < kNumTaskKinds; ++kind) {
     if (found.at(kind)) kinds.push_back(static_cast<TaskKind>(kind));
   }
   return kinds;

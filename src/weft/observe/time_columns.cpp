@@ -11,10 +11,10 @@ namespace weft::observe {
 
 using schedule::CommitEntry;
 using schedule::CommitLog;
+using schedule::kNumTaskKinds;
 
 namespace {
 
-constexpr size_t kNumKinds = 4;
 /// Wider boxes say no more.
 constexpr int64_t kMostColumnsPerQuantum = 6;
 /// A row whose tasks have fewer columns each, on average, is crowded.
@@ -28,7 +28,7 @@ struct Share {
   double time = 0;          ///< of all, in columns
 };
 
-using Column = std::array<Share, kNumKinds>;  ///< [kind]
+using Column = std::array<Share, kNumTaskKinds>;  ///< [kind]
 
 /// Gives columns to kinds of task and to idle time: to whom has most of the column, or, in a
 /// crowded row, to whom most is owed, where what lost a column has it counted in the next one.
@@ -39,15 +39,15 @@ class ColumnDivider {
   /// What the column shows; null: idle.
   const CommitEntry* winner(const Column& column) {
     Times times{};
-    for (size_t kind = 0; kind < kNumKinds; ++kind) times.at(kind) = column.at(kind).time;
+    for (size_t kind = 0; kind < kNumTaskKinds; ++kind) times.at(kind) = column.at(kind).time;
     times.at(kIdle) = 1 - std::accumulate(times.begin(), times.end(), 0.0);
     const size_t most = is_crowded_ ? most_owed(times) : largest(times, times);
     return most == kIdle ? nullptr : column.at(most).longest;
   }
 
  private:
-  static constexpr size_t kIdle = kNumKinds;
-  using Times = std::array<double, kNumKinds + 1>;  ///< [kind], then idle; in columns
+  static constexpr size_t kIdle = kNumTaskKinds;
+  using Times = std::array<double, kNumTaskKinds + 1>;  ///< [kind], then idle; in columns
 
   size_t most_owed(const Times& times) {
     std::ranges::transform(owed_, times, owed_.begin(), std::plus<>());

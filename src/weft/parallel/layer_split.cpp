@@ -13,7 +13,6 @@ namespace weft::parallel {
 namespace {
 
 constexpr const char* kLayersFlag = "--num-layers";
-constexpr const char* kPipelineFlag = "--pipeline-model-parallel-size";
 constexpr const char* kChunksFlag = "--num-virtual-stages-per-pipeline-rank";
 constexpr const char* kChunkLayersFlag = "--num-layers-per-virtual-pipeline-stage";
 constexpr const char* kFirstFlag = "--decoder-first-pipeline-num-layers";
@@ -24,9 +23,9 @@ constexpr const char* kLayoutFlag = "--pipeline-model-parallel-layout";
 
 /// Collects the problems of one LayerSplit. Divisions are checked from the model down to the chunk
 /// and stop at the first that fails, because the next would start from no whole number.
-class Validation {
+class LayerSplitValidation {
  public:
-  explicit Validation(const LayerSplit& split) : split_(split) {}
+  explicit LayerSplitValidation(const LayerSplit& split) : split_(split) {}
 
   std::vector<Problem> run() {
     if (!all_in_range()) return problems_;
@@ -100,7 +99,7 @@ class Validation {
   std::vector<Problem> problems_;
 };
 
-void Validation::explicit_layout() {
+void LayerSplitValidation::explicit_layout() {
   if (split_.is_interleaved() || split_.is_uneven() || split_.account_for_embedding ||
       split_.account_for_loss) {
     add(fmt::format("{} {} already says what every stage holds (got other flags of the split too)",
@@ -121,7 +120,7 @@ void Validation::explicit_layout() {
       fmt::format("{} stages", nearest_multiples(layout.num_stages(), split_.pp)));
 }
 
-bool Validation::options_agree() {
+bool LayerSplitValidation::options_agree() {
   const size_t before = problems_.size();
   if (split_.chunks_per_rank && split_.layers_per_chunk) {
     add(fmt::format("{} and {} cannot be set at the same time (got {} and {})", kChunkLayersFlag,
@@ -153,7 +152,7 @@ bool Validation::options_agree() {
   return problems_.size() == before;
 }
 
-void Validation::even() {
+void LayerSplitValidation::even() {
   const int64_t units = split_.num_units();
   const int64_t beside = units - split_.num_layers;
   if (!divides(units_text(), units, {"pp", split_.pp},
@@ -174,7 +173,7 @@ void Validation::even() {
   }
 }
 
-bool Validation::ends_leave_the_middle_its_layers(int64_t ends, int64_t middle_ranks) {
+bool LayerSplitValidation::ends_leave_the_middle_its_layers(int64_t ends, int64_t middle_ranks) {
   const int64_t left = split_.num_layers - ends;
   const std::string hint = fmt::format("another {} or {}", kFirstFlag, kLastFlag);
   if (left < 0) {
@@ -193,7 +192,7 @@ bool Validation::ends_leave_the_middle_its_layers(int64_t ends, int64_t middle_r
   return false;
 }
 
-void Validation::uneven() {
+void LayerSplitValidation::uneven() {
   const int64_t ends = split_.first_rank_layers.value_or(0) + split_.last_rank_layers.value_or(0);
   const int64_t middle_ranks =
       split_.pp - (split_.first_rank_layers ? 1 : 0) - (split_.last_rank_layers ? 1 : 0);
@@ -221,7 +220,7 @@ void Validation::uneven() {
 
 }  // namespace
 
-std::vector<Problem> LayerSplit::validate() const { return Validation(*this).run(); }
+std::vector<Problem> LayerSplit::validate() const { return LayerSplitValidation(*this).run(); }
 
 int64_t LayerSplit::num_chunks() const {
   if (!layout.empty()) {

@@ -16,6 +16,9 @@ struct Problem {
   friend bool operator==(const Problem&, const Problem&) = default;
 };
 
+/// The flag that names most problems.
+inline constexpr const char* kPipelineFlag = "--pipeline-model-parallel-size";
+
 /// The largest size of an axis and the largest number of layers: products of three stay exact.
 inline constexpr int64_t kLargestSize = 1'000'000;
 

@@ -14,7 +14,6 @@ namespace {
 constexpr const char* kWorldFlag = "--world-size";
 constexpr const char* kTensorFlag = "--tensor-model-parallel-size";
 constexpr const char* kContextFlag = "--context-parallel-size";
-constexpr const char* kPipelineFlag = "--pipeline-model-parallel-size";
 constexpr const char* kExpertFlag = "--expert-model-parallel-size";
 constexpr const char* kExpertTensorFlag = "--expert-tensor-parallel-size";
 
@@ -47,9 +46,9 @@ GridSizes grid_sizes(const TopologySizes& s) {
 }
 
 /// Collects the problems of one TopologySizes; sizes are checked before products of them.
-class Validation {
+class TopologyValidation {
  public:
-  explicit Validation(const TopologySizes& sizes) : sizes_(sizes) {}
+  explicit TopologyValidation(const TopologySizes& sizes) : sizes_(sizes) {}
 
   std::vector<Problem> run() {
     if (!all_in_range()) return problems_;
@@ -156,7 +155,7 @@ const TopologySizes& checked(const TopologySizes& sizes) {
 
 }  // namespace
 
-std::vector<Problem> TopologySizes::validate() const { return Validation(*this).run(); }
+std::vector<Problem> TopologySizes::validate() const { return TopologyValidation(*this).run(); }
 
 Topology::Topology(const TopologySizes& sizes)
     : order_(checked(sizes).order),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@ namespace weft::schedule {
 
 /// What a task does: forward, input gradient, weight gradient, or both gradients as one task.
 enum class TaskKind : uint8_t { forward, backward_input, backward_weight, backward };
+inline constexpr size_t kNumTaskKinds = 4;
 
 /// "F", "B", "W" or "D"
 char letter(TaskKind kind);
