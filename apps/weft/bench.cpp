@@ -3,14 +3,14 @@
 
 namespace weft::app {
 
-void add_bench(CLI::App& app, Program& program) {
-  CLI::App* bench = app.add_subcommand("bench", "Measurements, each beside its limit");
-  bench->require_subcommand(1);
-  add_bench_schedules(*bench, program);
-  add_bench_links(*bench, program);
-  add_bench_train(*bench, program);
-  add_bench_gemm(*bench, program);
-  add_bench_kernels(*bench, program);
+void add_bench(Command app, Program& program) {
+  const Command bench = app.add_subcommand("bench", "Measurements, each beside its limit");
+  bench.require_one_subcommand();
+  add_bench_schedules(bench, program);
+  add_bench_links(bench, program);
+  add_bench_train(bench, program);
+  add_bench_gemm(bench, program);
+  add_bench_kernels(bench, program);
 }
 
 }  // namespace weft::app

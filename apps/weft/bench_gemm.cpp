@@ -140,10 +140,10 @@ int run(Program& program, Logger& logger) {
 
 }  // namespace
 
-void add_bench_gemm(CLI::App& bench, Program& program) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_gemm(Command bench, Program& program) {
+  const Command command = bench.add_subcommand(
       "gemm", "measures the matrix products of a model beside plain ones (weft bench gemm --help)");
-  command->callback(
+  command.callback(
       [&program] { program.run = [&program](Logger& logger) { return run(program, logger); }; });
 }
 

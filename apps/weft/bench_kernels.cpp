@@ -68,10 +68,10 @@ int run(Program& program, Logger& logger) {
 
 }  // namespace
 
-void add_bench_kernels(CLI::App& bench, Program& program) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_kernels(Command bench, Program& program) {
+  const Command command = bench.add_subcommand(
       "kernels", "measures the other kernels of a step beside memcpy (weft bench kernels --help)");
-  command->callback(
+  command.callback(
       [&program] { program.run = [&program](Logger& logger) { return run(program, logger); }; });
 }
 

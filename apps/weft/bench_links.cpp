@@ -99,30 +99,29 @@ int run(const BenchLinksOptions& options, bool json, Logger& logger) {
 
 }  // namespace
 
-void add_bench_links(CLI::App& bench, Program& program) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_links(Command bench, Program& program) {
+  const Command command = bench.add_subcommand(
       "links", "measures hand-offs between ranks, collectives and waits beside memcpy");
-  command->footer(
+  command.footer(
       "Example:\n  weft bench links\n  mpirun -np 2 --bind-to none weft bench links --json");
   auto options = std::make_shared<BenchLinksOptions>();
-  command->add_option("--world-size", options->world_size,
-                      "ranks as threads (default: 2, or what the launcher started)");
-  command->add_option("--rounds", options->rounds, "multiplies the repetitions")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
-  command->add_option(
-      "--inject", options->inject,
-      "faults: delay, jitter, slow-link, drop, throw, stop (docs/communication.md)");
+  command.add_option("--world-size", options->world_size,
+                     "ranks as threads (default: 2, or what the launcher started)");
+  command.add_option("--rounds", options->rounds, "multiplies the repetitions")
+      .capture_default_str()
+      .range(1, 1000);
+  command.add_option("--inject", options->inject,
+                     "faults: delay, jitter, slow-link, drop, throw, stop (docs/communication.md)");
   command
-      ->add_option("--distributed-timeout-minutes", options->timeout_minutes,
-                   "deadline of every wait (minutes)")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--no-shared-memory", options->without_shared_memory,
-                    "MPI moves all payloads between processes, as between machines");
-  command->add_flag("--json", program.json, "one JSON object on stdout");
-  command->add_flag("--quiet", program.quiet, "results and errors only");
-  command->callback([&program, options] {
+      .add_option("--distributed-timeout-minutes", options->timeout_minutes,
+                  "deadline of every wait (minutes)")
+      .capture_default_str()
+      .positive();
+  command.add_flag("--no-shared-memory", options->without_shared_memory,
+                   "MPI moves all payloads between processes, as between machines");
+  command.add_flag("--json", program.json, "one JSON object on stdout");
+  command.add_flag("--quiet", program.quiet, "results and errors only");
+  command.callback([&program, options] {
     program.run = [&program, options](Logger& logger) {
       return run(*options, program.json, logger);
     };

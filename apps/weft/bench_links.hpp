@@ -5,6 +5,6 @@
 namespace weft::app {
 
 /// Declares `weft bench links` below `bench`.
-void add_bench_links(CLI::App& bench, Program& program);
+void add_bench_links(Command bench, Program& program);
 
 }  // namespace weft::app

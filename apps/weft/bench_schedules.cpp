@@ -358,18 +358,18 @@ int run_bench(const BenchOptions& options, bool json, Logger& logger) {
 
 }  // namespace
 
-void add_bench_schedules(CLI::App& bench, Program& program) {
+void add_bench_schedules(Command bench, Program& program) {
   const auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = bench.add_subcommand(
+  const Command command = bench.add_subcommand(
       "schedules",
       "Every schedule and policy in four scenarios, over the lower bound (about a minute)");
-  command->add_option("--pp", options->pp, "One size instead of the four: pipeline ranks");
-  command->add_option("--vpp", options->vpp, "Virtual chunks per rank");
-  command->add_option("--microbatches", options->microbatches, "Microbatches per step");
-  command->add_flag("--json", program.json, "One object: configs, tasks_per_s");
-  command->add_flag("--quiet", program.quiet, "No progress on stderr");
-  command->footer("Example:\n  weft bench schedules --pp 4 --vpp 4 --microbatches 8");
-  command->callback([options, &program] {
+  command.add_option("--pp", options->pp, "One size instead of the four: pipeline ranks");
+  command.add_option("--vpp", options->vpp, "Virtual chunks per rank");
+  command.add_option("--microbatches", options->microbatches, "Microbatches per step");
+  command.add_flag("--json", program.json, "One object: configs, tasks_per_s");
+  command.add_flag("--quiet", program.quiet, "No progress on stderr");
+  command.footer("Example:\n  weft bench schedules --pp 4 --vpp 4 --microbatches 8");
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return run_bench(*options, program.json, logger);
     };

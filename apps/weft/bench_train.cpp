@@ -115,11 +115,11 @@ int run(Program& program, Logger& logger) {
 
 }  // namespace
 
-void add_bench_train(CLI::App& bench, Program& program) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_train(Command bench, Program& program) {
+  const Command command = bench.add_subcommand(
       "train",
       "measures training steps beside the rate of matrix products (weft bench train --help)");
-  command->callback(
+  command.callback(
       [&program] { program.run = [&program](Logger& logger) { return run(program, logger); }; });
 }
 

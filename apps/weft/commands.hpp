@@ -1,17 +1,17 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "apps/weft/command_line.hpp"
 #include "weft/base/logger.hpp"
 
 namespace weft::app {
 
-/// What the subcommands share. A subcommand's add function declares it on the CLI11 application and
-/// makes its callback set `run`, which main calls inside its error handler.
+/// What the subcommands share. A subcommand's add function declares it on its parent and makes
+/// its callback set `run`, which main calls inside its error handler.
 struct Program {
   bool json = false;   ///< --json: one JSON object on stdout
   bool quiet = false;  ///< --quiet: results and errors only
@@ -22,25 +22,24 @@ struct Program {
 };
 
 // One per subcommand, each in the file of its name.
-void add_pretrain(CLI::App& app, Program& program);
-void add_preprocess(CLI::App& app, Program& program);
-void add_tokenizer(CLI::App& app, Program& program);
-void add_data(CLI::App& app, Program& program);
-void add_generate(CLI::App& app, Program& program);
-void add_simulate(CLI::App& app, Program& program);
-void add_explain(CLI::App& app, Program& program);
-void add_bench(CLI::App& app, Program& program);
-void add_config(CLI::App& app, Program& program);
-void add_completion(CLI::App& app, Program& program);
-void add_bench(CLI::App& app, Program& program);
-void add_launch(CLI::App& app, Program& program);
-void add_selftest(CLI::App& app, Program& program);
+void add_pretrain(Command app, Program& program);
+void add_preprocess(Command app, Program& program);
+void add_tokenizer(Command app, Program& program);
+void add_data(Command app, Program& program);
+void add_generate(Command app, Program& program);
+void add_simulate(Command app, Program& program);
+void add_explain(Command app, Program& program);
+void add_bench(Command app, Program& program);
+void add_config(Command app, Program& program);
+void add_completion(Command app, Program& program);
+void add_launch(Command app, Program& program);
+void add_selftest(Command app, Program& program);
 
 /// Declare `weft bench schedules`, `train`, `gemm` and `kernels` on the bench command.
-void add_bench_schedules(CLI::App& bench, Program& program);
-void add_bench_train(CLI::App& bench, Program& program);
-void add_bench_gemm(CLI::App& bench, Program& program);
-void add_bench_kernels(CLI::App& bench, Program& program);
+void add_bench_schedules(Command bench, Program& program);
+void add_bench_train(Command bench, Program& program);
+void add_bench_gemm(Command bench, Program& program);
+void add_bench_kernels(Command bench, Program& program);
 
 /// The names that a flag of `weft simulate` takes, separated by blanks, for completion.
 std::string names_of_simulate(std::string_view flag);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ struct Word {
   std::string choices;  ///< separated by blanks; empty when any word may follow
 };
 
-struct Command {
+struct CommandWords {
   std::string name;
   std::string help;
   std::vector<Word> words;
@@ -76,8 +77,8 @@ std::vector<Word> words_of(const CLI::App& command) {
   return words;
 }
 
-std::vector<Command> commands_of(const CLI::App& app) {
-  std::vector<Command> commands;
+std::vector<CommandWords> commands_of(const CLI::App& app) {
+  std::vector<CommandWords> commands;
   for (const CLI::App* command : app.get_subcommands({})) {
     const std::string& name = command->get_name();
     std::vector<Word> words = name == "pretrain" ? table_words() : words_of(*command);
@@ -104,11 +105,11 @@ std::string escape(const std::string& text) {
   return result;
 }
 
-std::string bash_script(const std::vector<Command>& commands) {
+std::string bash_script(const std::vector<CommandWords>& commands) {
   std::string names = "--help --version";
   std::string cases;
   std::string choices;
-  for (const Command& command : commands) {
+  for (const CommandWords& command : commands) {
     names += " " + command.name;
     std::string words;
     for (const Word& word : command.words) words += word.text + " ";
@@ -134,14 +135,14 @@ std::string bash_script(const std::vector<Command>& commands) {
       names, cases, choices);
 }
 
-std::string zsh_script(const std::vector<Command>& commands) {
+std::string zsh_script(const std::vector<CommandWords>& commands) {
   // _describe separates a word from its description with a colon.
   const auto entry = [](const std::string& word, const std::string& help) {
     return fmt::format(" '{}:{}'", escape(word), escape(help));
   };
   std::string names;
   std::string cases;
-  for (const Command& command : commands) {
+  for (const CommandWords& command : commands) {
     names += entry(command.name, command.help);
     std::string words;
     for (const Word& word : command.words) words += entry(word.text, word.help);
@@ -164,9 +165,9 @@ std::string zsh_script(const std::vector<Command>& commands) {
       names, cases);
 }
 
-std::string fish_script(const std::vector<Command>& commands) {
+std::string fish_script(const std::vector<CommandWords>& commands) {
   std::string text = "# weft completion for fish; load with: weft completion fish | source";
-  for (const Command& command : commands) {
+  for (const CommandWords& command : commands) {
     text += fmt::format("\ncomplete -c weft -n __fish_use_subcommand -a {} -d '{}'", command.name,
                         escape(command.help));
     for (const Word& word : command.words) {
@@ -180,7 +181,7 @@ std::string fish_script(const std::vector<Command>& commands) {
   return text;
 }
 
-std::string script(const std::string& shell, const std::vector<Command>& commands) {
+std::string script(const std::string& shell, const std::vector<CommandWords>& commands) {
   if (shell == "bash") return bash_script(commands);
   if (shell == "zsh") return zsh_script(commands);
   if (shell == "fish") return fish_script(commands);
@@ -191,14 +192,14 @@ std::string script(const std::string& shell, const std::vector<Command>& command
 
 }  // namespace
 
-void add_completion(CLI::App& app, Program& program) {
-  CLI::App* command = app.add_subcommand("completion", "Print a completion script for a shell");
+void add_completion(Command app, Program& program) {
+  const Command command = app.add_subcommand("completion", "Print a completion script for a shell");
   const auto shell = std::make_shared<std::string>();
-  command->add_option("shell", *shell, "bash, zsh or fish")->required();
-  command->footer("Example:\n  source <(weft completion bash)");
-  command->callback([&app, &program, shell] {
-    program.run = [&app, shell](Logger& logger) {
-      logger.result(script(*shell, commands_of(app)));
+  command.add_option("shell", *shell, "bash, zsh or fish").required();
+  command.footer("Example:\n  source <(weft completion bash)");
+  command.callback([app, &program, shell] {
+    program.run = [app, shell](Logger& logger) {
+      logger.result(script(*shell, commands_of(app.parser())));
       return 0;
     };
   });

@@ -75,12 +75,12 @@ int show(std::vector<std::string> words, Logger& logger) {
 
 }  // namespace
 
-void add_config(CLI::App& app, Program& program) {
-  CLI::App* config = app.add_subcommand("config", "Show resolved options");
-  config->require_subcommand(1);
-  CLI::App* command = config->add_subcommand(
+void add_config(Command app, Program& program) {
+  const Command config = app.add_subcommand("config", "Show resolved options");
+  config.require_one_subcommand();
+  const Command command = config.add_subcommand(
       "show", "Print every option of a training run, its value and where it comes from");
-  command->callback([&program] {
+  command.callback([&program] {
     program.run = [&program](Logger& logger) { return show(program.option_words, logger); };
   });
 }

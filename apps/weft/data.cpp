@@ -32,7 +32,10 @@ std::string dump(const Json& json) {
 
 std::string joined(const std::vector<int64_t>& values) {
   std::string text;
-  for (const int64_t value : values) text += (text.empty() ? "" : " ") + std::to_string(value);
+  for (const int64_t value : values) {
+    if (!text.empty()) text += ' ';
+    text += std::to_string(value);
+  }
   return text;
 }
 
@@ -98,19 +101,19 @@ int run_inspect(const InspectOptions& options, bool json, Logger& logger) {
   return 0;
 }
 
-void add_inspect(CLI::App* parent, Program& program) {
+void add_inspect(Command parent, Program& program) {
   const auto options = std::make_shared<InspectOptions>();
-  CLI::App* command =
-      parent->add_subcommand("inspect", "Counts, lengths and first tokens of a dataset");
-  command->add_option("PREFIX", options->prefix, "Path without .bin or .idx")->required();
-  command->add_option("--limit", options->limit, "Sequences whose first 20 tokens are shown")
-      ->capture_default_str();
-  command->add_option("--vocab-file", options->tokenizer.vocab_file, "Decode with this vocab.json");
-  command->add_option("--merge-file", options->tokenizer.merge_file, "Decode with this merges.txt");
-  command->add_flag("--json", program.json,
-                    "One object: dtype, sequences, documents, tokens, longest, multimodal, first");
-  command->footer("Example:\n  weft data inspect data/news_text_document --limit 5");
-  command->callback([options, &program] {
+  const Command command =
+      parent.add_subcommand("inspect", "Counts, lengths and first tokens of a dataset");
+  command.add_option("PREFIX", options->prefix, "Path without .bin or .idx").required();
+  command.add_option("--limit", options->limit, "Sequences whose first 20 tokens are shown")
+      .capture_default_str();
+  command.add_option("--vocab-file", options->tokenizer.vocab_file, "Decode with this vocab.json");
+  command.add_option("--merge-file", options->tokenizer.merge_file, "Decode with this merges.txt");
+  command.add_flag("--json", program.json,
+                   "One object: dtype, sequences, documents, tokens, longest, multimodal, first");
+  command.footer("Example:\n  weft data inspect data/news_text_document --limit 5");
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return run_inspect(*options, program.json, logger);
     };
@@ -175,19 +178,19 @@ int run_merge(const MergeOptions& options, bool json, Logger& logger) {
   return 0;
 }
 
-void add_merge(CLI::App* parent, Program& program) {
+void add_merge(Command parent, Program& program) {
   const auto options = std::make_shared<MergeOptions>();
-  CLI::App* command =
-      parent->add_subcommand("merge", "Concatenate the datasets of a directory, sorted by name");
-  command->add_option("--input", options->input, "Directory with .bin and .idx files")->required();
-  command->add_option("--output-prefix", options->output_prefix, "Path without .bin or .idx")
-      ->required();
-  command->add_flag("--multimodal", options->multimodal, "The datasets have mode bytes");
-  command->add_flag("--json", program.json,
-                    "One object: datasets, documents, sequences, tokens, files");
-  command->add_flag("--quiet", program.quiet, "Print results and errors only");
-  command->footer("Example:\n  weft data merge --input shards --output-prefix data/all");
-  command->callback([options, &program] {
+  const Command command =
+      parent.add_subcommand("merge", "Concatenate the datasets of a directory, sorted by name");
+  command.add_option("--input", options->input, "Directory with .bin and .idx files").required();
+  command.add_option("--output-prefix", options->output_prefix, "Path without .bin or .idx")
+      .required();
+  command.add_flag("--multimodal", options->multimodal, "The datasets have mode bytes");
+  command.add_flag("--json", program.json,
+                   "One object: datasets, documents, sequences, tokens, files");
+  command.add_flag("--quiet", program.quiet, "Print results and errors only");
+  command.footer("Example:\n  weft data merge --input shards --output-prefix data/all");
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return run_merge(*options, program.json, logger);
     };
@@ -267,62 +270,63 @@ int run_sample(const SampleOptions& options, bool json, Logger& logger) {
   return 0;
 }
 
-void add_sample_data_options(CLI::App* command, SampleOptions& options) {
+void add_sample_data_options(Command command, SampleOptions& options) {
   data::DataConfig& data = options.data;
   const auto paths = [&](const char* flag, std::vector<std::string>& words, const char* help) {
-    command->add_option(flag, words, help)->group("Data");
+    command.add_option(flag, words, help).group("Data");
   };
   paths("--data-path", data.data_path, "PREFIX, or WEIGHT PREFIX pairs");
   paths("--train-data-path", data.train_data_path, "Instead of --data-path and --split");
   paths("--valid-data-path", data.valid_data_path, "Instead of --data-path and --split");
   paths("--test-data-path", data.test_data_path, "Instead of --data-path and --split");
-  command->add_flag("--mock-data", data.mock_data, "Made-up documents; needs a tokenizer")
-      ->group("Data");
-  command->add_option("--split", data.split, "Weights of train, valid, test; default 969, 30, 1")
-      ->group("Data");
+  command.add_flag("--mock-data", data.mock_data, "Made-up documents; needs a tokenizer")
+      .group("Data");
+  command.add_option("--split", data.split, "Weights of train, valid, test; default 969, 30, 1")
+      .group("Data");
   command
-      ->add_option("--data-cache-path", data.data_cache_path,
-                   "Directory for the indices; default PREFIX/cache/GPTDataset_indices")
-      ->group("Data");
-  command->add_option("--seed", data.seed, "Seed of the training run")
-      ->capture_default_str()
-      ->group("Data");
-  command->add_option("--seq-length", data.sequence_length, "Tokens per sample")
-      ->required()
-      ->group("Data");
-  command->add_flag("--reset-position-ids", data.reset_position_ids, "Restart positions after eod")
-      ->group("Data");
-  command->add_flag("--eod-mask-loss", data.eod_mask_loss, "No loss where the input is eod")
-      ->group("Data");
+      .add_option("--data-cache-path", data.data_cache_path,
+                  "Directory for the indices; default PREFIX/cache/GPTDataset_indices")
+      .group("Data");
+  command.add_option("--seed", data.seed, "Seed of the training run")
+      .capture_default_str()
+      .group("Data");
+  command.add_option("--seq-length", data.sequence_length, "Tokens per sample")
+      .required()
+      .group("Data");
+  command.add_flag("--reset-position-ids", data.reset_position_ids, "Restart positions after eod")
+      .group("Data");
+  command.add_flag("--eod-mask-loss", data.eod_mask_loss, "No loss where the input is eod")
+      .group("Data");
 }
 
-void add_sample(CLI::App* parent, Program& program) {
+void add_sample(Command parent, Program& program) {
   const auto options = std::make_shared<SampleOptions>();
-  CLI::App* command = parent->add_subcommand("sample", "Training samples as the trainer sees them");
-  command->add_option("--index", options->indices, "Samples to show, K1,K2,...")
-      ->required()
-      ->delimiter(',');
-  command->add_option("--train-samples", options->train_samples,
-                      "Samples of the training run (train iterations times global batch size)");
-  command->add_option("--eval-samples", options->eval_samples,
-                      "Samples of the validation or test split, as the run asks for them: "
-                      "(train iterations / eval interval + 1) * eval iterations * batch size, or "
-                      "eval iterations * batch size; default --train-samples");
-  command->add_flag("--valid", options->valid, "From the validation split");
-  command->add_flag("--test", options->test, "From the test split");
+  const Command command =
+      parent.add_subcommand("sample", "Training samples as the trainer sees them");
+  command.add_option("--index", options->indices, "Samples to show, K1,K2,...")
+      .required()
+      .delimiter(',');
+  command.add_option("--train-samples", options->train_samples,
+                     "Samples of the training run (train iterations times global batch size)");
+  command.add_option("--eval-samples", options->eval_samples,
+                     "Samples of the validation or test split, as the run asks for them: "
+                     "(train iterations / eval interval + 1) * eval iterations * batch size, or "
+                     "eval iterations * batch size; default --train-samples");
+  command.add_flag("--valid", options->valid, "From the validation split");
+  command.add_flag("--test", options->test, "From the test split");
   add_sample_data_options(command, *options);
-  command->add_option("--tokenizer-type", options->tokenizer.type)->capture_default_str();
-  command->add_option("--vocab-file", options->tokenizer.vocab_file,
-                      "Names the cache as training does, and tells the eod token");
-  command->add_option("--merge-file", options->tokenizer.merge_file, "As --vocab-file");
-  command->add_option("--vocab-size", options->tokenizer.vocab_size, "NullTokenizer only");
-  command->add_flag("--json", program.json,
-                    "JSON Lines: index, tokens, labels, document_spans ([sequence, first token, "
-                    "count]), position_ids, loss_mask");
-  command->footer(
+  command.add_option("--tokenizer-type", options->tokenizer.type).capture_default_str();
+  command.add_option("--vocab-file", options->tokenizer.vocab_file,
+                     "Names the cache as training does, and tells the eod token");
+  command.add_option("--merge-file", options->tokenizer.merge_file, "As --vocab-file");
+  command.add_option("--vocab-size", options->tokenizer.vocab_size, "NullTokenizer only");
+  command.add_flag("--json", program.json,
+                   "JSON Lines: index, tokens, labels, document_spans ([sequence, first token, "
+                   "count]), position_ids, loss_mask");
+  command.footer(
       "Example:\n  weft data sample --data-path data/news_text_document --split 949,50,1 "
       "--seq-length 64 --train-samples 320 --index 0,1 --json");
-  command->callback([options, &program] {
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return run_sample(*options, program.json, logger);
     };
@@ -331,9 +335,9 @@ void add_sample(CLI::App* parent, Program& program) {
 
 }  // namespace
 
-void add_data(CLI::App& app, Program& program) {
-  CLI::App* command = app.add_subcommand("data", "Look into, merge and sample datasets");
-  command->require_subcommand(1);
+void add_data(Command app, Program& program) {
+  const Command command = app.add_subcommand("data", "Look into, merge and sample datasets");
+  command.require_one_subcommand();
   add_inspect(command, program);
   add_merge(command, program);
   add_sample(command, program);

@@ -99,22 +99,22 @@ void print_path(const Explanation& explanation, Logger& logger) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Program& program) {
+void add_explain(Command app, Program& program) {
   const auto path = std::make_shared<std::string>();
-  CLI::App* command =
+  const Command command =
       app.add_subcommand("explain", "Critical path and loss budget of a recorded step");
-  command->add_option("LOG", *path, "Commit log, as weft simulate --commit-log writes it")
-      ->required();
-  command->add_flag("--json", program.json,
-                    "One object: makespan, bound, gap, work, warmup, memory, latency, jitter, "
-                    "overhead, critical_path");
-  command->add_flag("--quiet", program.quiet, "Print results and errors only");
-  command->footer(
+  command.add_option("LOG", *path, "Commit log, as weft simulate --commit-log writes it")
+      .required();
+  command.add_flag("--json", program.json,
+                   "One object: makespan, bound, gap, work, warmup, memory, latency, jitter, "
+                   "overhead, critical_path");
+  command.add_flag("--quiet", program.quiet, "Print results and errors only");
+  command.footer(
       "Example:\n"
       "  weft simulate --schedule 1f1b --pp 4 --microbatches 8 --latency 0.5 --commit-log "
       "step.csv\n"
       "  weft explain step.csv");
-  command->callback([path, &program] {
+  command.callback([path, &program] {
     program.run = [path, &program](Logger& logger) {
       const schedule::CommitLog log = schedule::read_commit_log(*path);
       const Explanation explanation = schedule::explain(log);

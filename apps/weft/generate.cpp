@@ -63,39 +63,37 @@ int run(const GenerateOptions& options, bool json) {
 
 }  // namespace
 
-void add_generate(CLI::App& app, Program& program) {
+void add_generate(Command app, Program& program) {
   const auto options = std::make_shared<GenerateOptions>();
-  CLI::App* command = app.add_subcommand("generate", "Sample text from a trained model");
-  command->add_option("--load", options->load, "Checkpoint directory (--save of the training run)")
-      ->required();
-  command->add_option("--prompt", options->prompt, "Text to continue; empty starts a document");
-  command->add_option("--max-tokens", options->max_tokens, "Longest continuation, tokens")
-      ->capture_default_str();
+  const Command command = app.add_subcommand("generate", "Sample text from a trained model");
+  command.add_option("--load", options->load, "Checkpoint directory (--save of the training run)")
+      .required();
+  command.add_option("--prompt", options->prompt, "Text to continue; empty starts a document");
+  command.add_option("--max-tokens", options->max_tokens, "Longest continuation, tokens")
+      .capture_default_str();
   command
-      ->add_option("--temperature", options->sampling.temperature,
-                   "Below 1 more likely, above 1 more varied; 0 takes the most likely token")
-      ->capture_default_str();
+      .add_option("--temperature", options->sampling.temperature,
+                  "Below 1 more likely, above 1 more varied; 0 takes the most likely token")
+      .capture_default_str();
   command
-      ->add_option("--top-k", options->sampling.top_k,
-                   "Choose among the K most likely tokens; 0: among all")
-      ->capture_default_str();
+      .add_option("--top-k", options->sampling.top_k,
+                  "Choose among the K most likely tokens; 0: among all")
+      .capture_default_str();
   command
-      ->add_option("--top-p", options->sampling.top_p,
-                   "Choose among the most likely tokens that together have this probability")
-      ->capture_default_str();
-  command->add_option("--seed", options->sampling.seed, "Seed of the draws")->capture_default_str();
+      .add_option("--top-p", options->sampling.top_p,
+                  "Choose among the most likely tokens that together have this probability")
+      .capture_default_str();
+  command.add_option("--seed", options->sampling.seed, "Seed of the draws").capture_default_str();
   command
-      ->add_option(
-          "--device", options->device,
-          "auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, else the CPU")
-      ->capture_default_str();
-  command->add_option("--vocab-file", options->vocab_file, "Instead of the saved path");
-  command->add_option("--merge-file", options->merge_file, "Instead of the saved path");
-  command->add_flag("--json", program.json,
-                    "One JSON object: text, tokens, tokens_per_s, token_ids");
-  command->footer(
-      "Example:\n  weft generate --load run/model --prompt \"The cat\" --max-tokens 50");
-  command->callback([options, &program] {
+      .add_option("--device", options->device,
+                  "auto, cpu, cuda or cuda:N; auto is the first GPU that can be used, else the CPU")
+      .capture_default_str();
+  command.add_option("--vocab-file", options->vocab_file, "Instead of the saved path");
+  command.add_option("--merge-file", options->merge_file, "Instead of the saved path");
+  command.add_flag("--json", program.json,
+                   "One JSON object: text, tokens, tokens_per_s, token_ids");
+  command.footer("Example:\n  weft generate --load run/model --prompt \"The cat\" --max-tokens 50");
+  command.callback([options, &program] {
     program.run = [options, &program](Logger&) { return run(*options, program.json); };
   });
 }

@@ -85,15 +85,15 @@ int explain(const Program& program, Logger& logger) {
 
 }  // namespace
 
-void add_launch(CLI::App& app, Program& program) {
-  CLI::App* launch = app.add_subcommand("launch", "how ranks are started");
-  launch->require_subcommand(1);
-  CLI::App* command = launch->add_subcommand(
+void add_launch(Command app, Program& program) {
+  const Command launch = app.add_subcommand("launch", "how ranks are started");
+  launch.require_one_subcommand();
+  const Command command = launch.add_subcommand(
       "explain", "shows which launcher was detected, why, and which world a command gets");
-  command->footer("Example:\n  mpirun -np 2 weft launch explain");
-  command->add_flag("--json", program.json, "one JSON object on stdout");
-  command->add_flag("--quiet", program.quiet, "results and errors only");
-  command->callback([&program] {
+  command.footer("Example:\n  mpirun -np 2 weft launch explain");
+  command.add_flag("--json", program.json, "one JSON object on stdout");
+  command.add_flag("--quiet", program.quiet, "results and errors only");
+  command.callback([&program] {
     program.run = [&program](Logger& logger) { return explain(program, logger); };
   });
 }

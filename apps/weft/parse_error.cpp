@@ -15,7 +15,7 @@ namespace weft::app {
 namespace {
 
 /// The command that was being parsed.
-struct Command {
+struct ParsedCommand {
   const CLI::App* app;
   std::string path;  ///< "weft bench schedules"
 
@@ -24,8 +24,8 @@ struct Command {
   }
 };
 
-Command command_of(const CLI::App& app) {
-  Command command{&app, "weft"};
+ParsedCommand command_of(const CLI::App& app) {
+  ParsedCommand command{&app, "weft"};
   while (!command.app->get_subcommands().empty()) {
     command.app = command.app->get_subcommands().front();
     command.path += " " + command.app->get_name();
@@ -42,7 +42,7 @@ std::string names_of_commands(const CLI::App& app) {
 }
 
 // `weft bench` and `weft bench speed`.
-Error missing_command(const Command& command) {
+Error missing_command(const ParsedCommand& command) {
   const std::vector<std::string> extras = command.app->remaining();
   const std::string names = names_of_commands(*command.app);
   const std::string what = extras.empty()
@@ -53,7 +53,7 @@ Error missing_command(const Command& command) {
 }
 
 // The first flag that the command does not have, if there is one.
-std::optional<Error> unknown_option(const Command& command, std::span<char*> words) {
+std::optional<Error> unknown_option(const ParsedCommand& command, std::span<char*> words) {
   std::vector<std::string> flags;
   for (const CLI::Option* option : command.app->get_options()) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
@@ -70,7 +70,7 @@ std::optional<Error> unknown_option(const Command& command, std::span<char*> wor
   return std::nullopt;
 }
 
-Error unexpected_word(const CLI::App& app, const Command& command) {
+Error unexpected_word(const CLI::App& app, const ParsedCommand& command) {
   const std::vector<std::string> extras = app.remaining(true);
   return command.error(fmt::format("unexpected word (got {}, expected a flag)",
                                    extras.empty() ? "" : extras.front()));
@@ -84,7 +84,7 @@ std::string_view expected_of(const CLI::Option* option) {
 }
 
 // "Could not convert: --pp = x"
-Error wrong_value(const Command& command, std::string_view what) {
+Error wrong_value(const ParsedCommand& command, std::string_view what) {
   const std::string_view before = "Could not convert: ";
   const size_t equals = what.find(" = ");
   if (!what.starts_with(before) || equals == std::string_view::npos) {
@@ -97,7 +97,7 @@ Error wrong_value(const Command& command, std::string_view what) {
 }
 
 // "--pp: 1 required INT missing", "--pp: At Most 1 required but received 2"
-Error wrong_count(const Command& command, std::string_view what) {
+Error wrong_count(const ParsedCommand& command, std::string_view what) {
   const std::string_view name = what.substr(0, what.find(':'));
   if (what.ends_with("missing")) return command.error(fmt::format("{} has no value", name));
   if (what.find("At Most 1 ") != std::string_view::npos) {
@@ -110,7 +110,7 @@ Error wrong_count(const Command& command, std::string_view what) {
 }  // namespace
 
 Error parse_error(const CLI::App& app, std::span<char*> words, const CLI::ParseError& error) {
-  const Command command = command_of(app);
+  const ParsedCommand command = command_of(app);
   const std::string what = error.what();
   if (const auto unknown = unknown_option(command, words)) return *unknown;
   switch (static_cast<CLI::ExitCodes>(error.get_exit_code())) {

@@ -67,71 +67,71 @@ int run(const PreprocessOptions& options, bool json, Logger& logger) {
   return 0;
 }
 
-void add_tokenizer_options(CLI::App* command, tokenizer::TokenizerConfig& config) {
+void add_tokenizer_options(Command command, tokenizer::TokenizerConfig& config) {
   command
-      ->add_option("--tokenizer-type", config.type,
-                   "GPT2BPETokenizer, or NullTokenizer for text that is token ids already")
-      ->capture_default_str()
-      ->group("Tokenizer");
-  command->add_option("--vocab-file", config.vocab_file, "vocab.json of the BPE pair")
-      ->group("Tokenizer");
-  command->add_option("--merge-file", config.merge_file, "merges.txt of the BPE pair")
-      ->group("Tokenizer");
-  command->add_option("--vocab-size", config.vocab_size, "Number of ids, NullTokenizer only")
-      ->group("Tokenizer");
+      .add_option("--tokenizer-type", config.type,
+                  "GPT2BPETokenizer, or NullTokenizer for text that is token ids already")
+      .capture_default_str()
+      .group("Tokenizer");
+  command.add_option("--vocab-file", config.vocab_file, "vocab.json of the BPE pair")
+      .group("Tokenizer");
+  command.add_option("--merge-file", config.merge_file, "merges.txt of the BPE pair")
+      .group("Tokenizer");
+  command.add_option("--vocab-size", config.vocab_size, "Number of ids, NullTokenizer only")
+      .group("Tokenizer");
 }
 
 }  // namespace
 
-void add_preprocess(CLI::App& app, Program& program) {
+void add_preprocess(Command app, Program& program) {
   const auto options = std::make_shared<PreprocessOptions>();
   data::PreprocessConfig& config = options->config;
   config.workers = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  CLI::App* command =
+  const Command command =
       app.add_subcommand("preprocess", "Tokenise JSON lines into .bin and .idx for training");
-  command->add_option("--input", config.input, "File with one JSON object a line")
-      ->required()
-      ->group("Input");
+  command.add_option("--input", config.input, "File with one JSON object a line")
+      .required()
+      .group("Input");
   command
-      ->add_option("--json-keys", config.json_keys,
-                   "Keys to tokenise: a string or a list of strings; each gives a pair of files")
-      ->capture_default_str()
-      ->group("Input");
-  command->add_flag("--split-sentences", options->split_sentences, "Refused: needs NLTK")
-      ->group("Input");
-  command->add_flag("--keep-newlines", options->keep_newlines, "Only for --split-sentences")
-      ->group("Input");
-  command->add_option("--lang", options->lang, "Only for --split-sentences")->group("Input");
+      .add_option("--json-keys", config.json_keys,
+                  "Keys to tokenise: a string or a list of strings; each gives a pair of files")
+      .capture_default_str()
+      .group("Input");
+  command.add_flag("--split-sentences", options->split_sentences, "Refused: needs NLTK")
+      .group("Input");
+  command.add_flag("--keep-newlines", options->keep_newlines, "Only for --split-sentences")
+      .group("Input");
+  command.add_option("--lang", options->lang, "Only for --split-sentences").group("Input");
   add_tokenizer_options(command, options->tokenizer);
-  command->add_flag("--append-eod", config.append_eod, "End each document with the eod token")
-      ->group("Tokenizer");
+  command.add_flag("--append-eod", config.append_eod, "End each document with the eod token")
+      .group("Tokenizer");
   command
-      ->add_option("--output-prefix", config.output_prefix,
-                   "Files are PREFIX_KEY_document.bin and .idx")
-      ->required()
-      ->group("Output");
+      .add_option("--output-prefix", config.output_prefix,
+                  "Files are PREFIX_KEY_document.bin and .idx")
+      .required()
+      .group("Output");
   command
-      ->add_option("--workers", config.workers,
-                   "Threads that tokenise; any number gives the same files")
-      ->capture_default_str()
-      ->group("Runtime");
-  command->add_option("--partitions", options->partitions, "Only 1; use --workers")
-      ->capture_default_str()
-      ->group("Runtime");
+      .add_option("--workers", config.workers,
+                  "Threads that tokenise; any number gives the same files")
+      .capture_default_str()
+      .group("Runtime");
+  command.add_option("--partitions", options->partitions, "Only 1; use --workers")
+      .capture_default_str()
+      .group("Runtime");
   command
-      ->add_flag("--keep-sequential-samples", options->keep_sequential_samples,
-                 "Only for --partitions")
-      ->group("Runtime");
-  command->add_option("--log-interval", config.log_interval, "Documents between progress lines")
-      ->capture_default_str()
-      ->group("Runtime");
-  command->add_flag("--json", program.json,
-                    "Print one object: documents, tokens, bytes (of input), seconds, files");
-  command->add_flag("--quiet", program.quiet, "Print results and errors only");
-  command->footer(
+      .add_flag("--keep-sequential-samples", options->keep_sequential_samples,
+                "Only for --partitions")
+      .group("Runtime");
+  command.add_option("--log-interval", config.log_interval, "Documents between progress lines")
+      .capture_default_str()
+      .group("Runtime");
+  command.add_flag("--json", program.json,
+                   "Print one object: documents, tokens, bytes (of input), seconds, files");
+  command.add_flag("--quiet", program.quiet, "Print results and errors only");
+  command.footer(
       "Example:\n  weft preprocess --input news.jsonl --output-prefix data/news --vocab-file "
       "vocab.json --merge-file merges.txt --append-eod --workers 2");
-  command->callback([options, &program] {
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return run(*options, program.json, logger);
     };

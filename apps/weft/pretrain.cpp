@@ -42,9 +42,9 @@ int pretrain(const std::vector<std::string>& words, Program& program, Logger& lo
 
 }  // namespace
 
-void add_pretrain(CLI::App& app, Program& program) {
-  CLI::App* command = app.add_subcommand("pretrain", "Train a model (weft pretrain --help)");
-  command->callback([&program] {
+void add_pretrain(Command app, Program& program) {
+  const Command command = app.add_subcommand("pretrain", "Train a model (weft pretrain --help)");
+  command.callback([&program] {
     program.run = [&program](Logger& logger) {
       return pretrain(program.option_words, program, logger);
     };

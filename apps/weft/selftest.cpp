@@ -92,19 +92,19 @@ int run(const SelftestOptions& options, const Program& program, Logger& logger) 
 
 }  // namespace
 
-void add_selftest(CLI::App& app, Program& program) {
-  CLI::App* command = app.add_subcommand(
+void add_selftest(Command app, Program& program) {
+  const Command command = app.add_subcommand(
       "selftest",
       "checks what a device computes against the CPU: kernels, products, attention, training");
   auto options = std::make_shared<SelftestOptions>();
-  command->add_option("--device", options->device, "auto, cpu, cuda or cuda:N [auto]");
+  command.add_option("--device", options->device, "auto, cpu, cuda or cuda:N [auto]");
   command
-      ->add_option("--group", options->groups,
-                   "only these groups: kernels, products, attention, training")
-      ->check(CLI::IsMember({"kernels", "products", "attention", "training"}));
-  command->add_flag("--all", options->all, "print passed checks too");
-  command->add_flag("--json", program.json, "one JSON object on stdout");
-  command->callback([options, &program] {
+      .add_option("--group", options->groups,
+                  "only these groups: kernels, products, attention, training")
+      .one_of({"kernels", "products", "attention", "training"});
+  command.add_flag("--all", options->all, "print passed checks too");
+  command.add_flag("--json", program.json, "one JSON object on stdout");
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) { return run(*options, program, logger); };
   });
 }

@@ -69,7 +69,8 @@ Json result_json(const SimulateResult& result) {
 std::string peaks_text(const SimulateResult& result) {
   std::string text;
   for (const double units : peak_units(result)) {
-    text += (text.empty() ? "" : " ") + rounded(units);
+    if (!text.empty()) text += ' ';
+    text += rounded(units);
   }
   return text;
 }
@@ -148,148 +149,147 @@ int simulate(const SimulateOptions& options, bool json, Logger& logger) {
   return 0;
 }
 
-void add_what(CLI::App* command, SimulateOptions& options) {
+void add_what(Command command, SimulateOptions& options) {
   command
-      ->add_option("--schedule", options.schedule,
-                   "gpipe, 1f1b, interleaved, breadth-first, zb-h1, zb-h2, zb-v, v-half, v-min, "
-                   "dualpipe-v, interleaved-zb1p, interleaved-zb-w2, dynamic (= --policy auto)")
-      ->type_name("NAME")
-      ->group("What to run (one of these)");
+      .add_option("--schedule", options.schedule,
+                  "gpipe, 1f1b, interleaved, breadth-first, zb-h1, zb-h2, zb-v, v-half, v-min, "
+                  "dualpipe-v, interleaved-zb1p, interleaved-zb-w2, dynamic (= --policy auto)")
+      .type_name("NAME")
+      .group("What to run (one of these)");
   command
-      ->add_option("--csv", options.csv,
-                   "Orders from a file in torch.distributed.pipelining's compute-only format")
-      ->type_name("FILE")
-      ->group("What to run (one of these)");
+      .add_option("--csv", options.csv,
+                  "Orders from a file in torch.distributed.pipelining's compute-only format")
+      .type_name("FILE")
+      .group("What to run (one of these)");
   command
-      ->add_option("--policy", options.policy,
-                   "dfc, bfc, deep, critical-path, critical-path-by-kind, megatron-dpp, or auto: "
-                   "the planner's choice")
-      ->type_name("NAME")
-      ->group("What to run (one of these)");
+      .add_option("--policy", options.policy,
+                  "dfc, bfc, deep, critical-path, critical-path-by-kind, megatron-dpp, or auto: "
+                  "the planner's choice")
+      .type_name("NAME")
+      .group("What to run (one of these)");
 }
 
-void add_pipeline(CLI::App* command, SimulateOptions& options) {
+void add_pipeline(Command command, SimulateOptions& options) {
   const char* group = "Pipeline";
-  command->add_option("--pp", options.pp, "Pipeline ranks")->group(group);
+  command.add_option("--pp", options.pp, "Pipeline ranks").group(group);
   command
-      ->add_option("--vpp", options.vpp, "Virtual chunks per rank: the unit of time and memory [1]")
-      ->group(group);
-  command->add_option("--microbatches", options.microbatches, "Microbatches per step")
-      ->group(group);
-  command->add_option("--mapping", options.mapping, "How stages are laid over ranks [loop]")
-      ->type_name("loop|wave")
-      ->group(group);
-  command->add_option("--chunks", options.chunks, "Chunks per rank of a policy [--vpp]")
-      ->group(group);
+      .add_option("--vpp", options.vpp, "Virtual chunks per rank: the unit of time and memory [1]")
+      .group(group);
+  command.add_option("--microbatches", options.microbatches, "Microbatches per step").group(group);
+  command.add_option("--mapping", options.mapping, "How stages are laid over ranks [loop]")
+      .type_name("loop|wave")
+      .group(group);
+  command.add_option("--chunks", options.chunks, "Chunks per rank of a policy [--vpp]")
+      .group(group);
   command
-      ->add_option("--group-size", options.group_size,
-                   "Consecutive microbatches of a chunk in interleaved schedules [--pp]")
-      ->group(group);
+      .add_option("--group-size", options.group_size,
+                  "Consecutive microbatches of a chunk in interleaved schedules [--pp]")
+      .group(group);
   command
-      ->add_flag("--no-split-backward", options.no_split_backward,
-                 "Policies run both gradients as one task")
-      ->group(group);
+      .add_flag("--no-split-backward", options.no_split_backward,
+                "Policies run both gradients as one task")
+      .group(group);
 }
 
-void add_times(CLI::App* command, SimulateOptions& options) {
+void add_times(Command command, SimulateOptions& options) {
   const char* group = "Times (units of a VPP chunk's forward)";
   command
-      ->add_option("--costs", options.costs,
-                   "Of a VPP chunk: forward, input gradient, weight gradient")
-      ->type_name("F,B,W")
-      ->capture_default_str()
-      ->group(group);
+      .add_option("--costs", options.costs,
+                  "Of a VPP chunk: forward, input gradient, weight gradient")
+      .type_name("F,B,W")
+      .capture_default_str()
+      .group(group);
   command
-      ->add_option("--first-weight", options.first_weight,
-                   "Factor of the first of the equal pieces that the model is cut into (an even "
-                   "number per rank, at least --vpp) [1]")
-      ->group(group);
+      .add_option("--first-weight", options.first_weight,
+                  "Factor of the first of the equal pieces that the model is cut into (an even "
+                  "number per rank, at least --vpp) [1]")
+      .group(group);
   command
-      ->add_option("--last-weight", options.last_weight, "The same of the last: head and loss [1]")
-      ->group(group);
-  command->add_option("--latency", options.latency, "Of every message between ranks [0]")
-      ->group(group);
+      .add_option("--last-weight", options.last_weight, "The same of the last: head and loss [1]")
+      .group(group);
+  command.add_option("--latency", options.latency, "Of every message between ranks [0]")
+      .group(group);
   command
-      ->add_option("--slow-rank", options.slow_ranks,
-                   "Multiplies all durations of a rank; repeatable")
-      ->type_name("RANK:FACTOR")
-      ->group(group);
+      .add_option("--slow-rank", options.slow_ranks,
+                  "Multiplies all durations of a rank; repeatable")
+      .type_name("RANK:FACTOR")
+      .group(group);
   command
-      ->add_option("--jitter", options.jitter,
-                   "Standard deviation of the lognormal factor of every duration [0]")
-      ->group(group);
-  command->add_option("--link-jitter", options.link_jitter, "The same of every latency [0]")
-      ->group(group);
+      .add_option("--jitter", options.jitter,
+                  "Standard deviation of the lognormal factor of every duration [0]")
+      .group(group);
+  command.add_option("--link-jitter", options.link_jitter, "The same of every latency [0]")
+      .group(group);
   command
-      ->add_option("--length-jitter", options.length_jitter,
-                   "The same of every microbatch's length [0]")
-      ->group(group);
-  command->add_option("--seed", options.seed, "Of the random factors")
-      ->capture_default_str()
-      ->group(group);
+      .add_option("--length-jitter", options.length_jitter,
+                  "The same of every microbatch's length [0]")
+      .group(group);
+  command.add_option("--seed", options.seed, "Of the random factors")
+      .capture_default_str()
+      .group(group);
 }
 
-void add_limits(CLI::App* command, SimulateOptions& options) {
+void add_limits(Command command, SimulateOptions& options) {
   const char* group = "Policies";
   command
-      ->add_option("--cap", options.cap,
-                   "Memory of a rank in VPP chunks of one microbatch [no limit]")
-      ->group(group);
+      .add_option("--cap", options.cap,
+                  "Memory of a rank in VPP chunks of one microbatch [no limit]")
+      .group(group);
   command
-      ->add_option("--wip", options.wip,
-                   "Most microbatches in flight; auto: 1.5 for each that --cap holds [no limit]")
-      ->type_name("N|auto")
-      ->group(group);
-  command->add_option("--scan", options.scan, "Order in which megatron-dpp looks for a task [bfc]")
-      ->type_name("bfc|group|dfc")
-      ->group(group);
+      .add_option("--wip", options.wip,
+                  "Most microbatches in flight; auto: 1.5 for each that --cap holds [no limit]")
+      .type_name("N|auto")
+      .group(group);
+  command.add_option("--scan", options.scan, "Order in which megatron-dpp looks for a task [bfc]")
+      .type_name("bfc|group|dfc")
+      .group(group);
   command
-      ->add_flag("--any-order", options.any_order,
-                 "Microbatches of a stage run as they arrive (a training run keeps their order)")
-      ->group(group);
+      .add_flag("--any-order", options.any_order,
+                "Microbatches of a stage run as they arrive (a training run keeps their order)")
+      .group(group);
 }
 
-void add_output(CLI::App* command, SimulateOptions& options, Program& program) {
+void add_output(Command command, SimulateOptions& options, Program& program) {
   const char* group = "Output";
-  command->add_flag("--draw", options.draw, "A chart that fits the terminal")->group(group);
+  command.add_flag("--draw", options.draw, "A chart that fits the terminal").group(group);
   const auto add_file = [&](const char* flag, std::string& path, const char* help) {
-    command->add_option(flag, path, help)
-        ->type_name("FILE")
-        ->group(group)
-        ->check([](const std::string& given) { return given.empty() ? "the name is empty" : ""; });
+    command.add_option(flag, path, help)
+        .type_name("FILE")
+        .group(group)
+        .check([](const std::string& given) { return given.empty() ? "the name is empty" : ""; });
   };
   add_file("--svg", options.svg, "Picture of the step");
   command
-      ->add_option("--svg-until", options.svg_until,
-                   "Last time on its axis, for pictures of one scale [the makespan]")
-      ->group(group);
+      .add_option("--svg-until", options.svg_until,
+                  "Last time on its axis, for pictures of one scale [the makespan]")
+      .group(group);
   add_file("--trace", options.trace, "Trace events for ui.perfetto.dev");
   add_file("--csv-out", options.csv_out, "The orders, for --csv or torch");
   add_file("--commit-log", options.commit_log, "Orders and times, for weft explain");
   command
-      ->add_flag("--json", program.json,
-                 "One object: makespan, max_rank_span, bubble, peak_mem, lower_bound, gap, "
-                 "deadlock, tasks")
-      ->group(group);
-  command->add_flag("--quiet", program.quiet, "Print results and errors only")->group(group);
+      .add_flag("--json", program.json,
+                "One object: makespan, max_rank_span, bubble, peak_mem, lower_bound, gap, "
+                "deadlock, tasks")
+      .group(group);
+  command.add_flag("--quiet", program.quiet, "Print results and errors only").group(group);
 }
 
 }  // namespace
 
-void add_simulate(CLI::App& app, Program& program) {
+void add_simulate(Command app, Program& program) {
   const auto options = std::make_shared<SimulateOptions>();
-  CLI::App* command =
+  const Command command =
       app.add_subcommand("simulate", "Runs a pipeline schedule or policy in the reference model");
   add_what(command, *options);
   add_pipeline(command, *options);
   add_times(command, *options);
   add_limits(command, *options);
   add_output(command, *options, program);
-  command->footer(
+  command.footer(
       "Examples:\n"
       "  weft simulate --schedule interleaved --pp 4 --vpp 4 --microbatches 8 --draw\n"
       "  weft simulate --policy auto --pp 8 --vpp 2 --microbatches 32 --cap 23 --jitter 0.3");
-  command->callback([options, &program] {
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return simulate(*options, program.json, logger);
     };

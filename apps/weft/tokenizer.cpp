@@ -166,37 +166,37 @@ int run_decode(const CodecOptions& options, bool json, Logger& logger) {
   return 0;
 }
 
-void add_output_flags(CLI::App* command, Program& program, const char* json_help) {
-  command->add_flag("--json", program.json, json_help);
-  command->add_flag("--quiet", program.quiet, "Print results and errors only");
+void add_output_flags(Command command, Program& program, const char* json_help) {
+  command.add_flag("--json", program.json, json_help);
+  command.add_flag("--quiet", program.quiet, "Print results and errors only");
 }
 
-void add_train(CLI::App* parent, Program& program) {
+void add_train(Command parent, Program& program) {
   const auto options = std::make_shared<TrainOptions>();
-  CLI::App* command =
-      parent->add_subcommand("train", "Learn vocab.json and merges.txt from raw text");
+  const Command command =
+      parent.add_subcommand("train", "Learn vocab.json and merges.txt from raw text");
   command
-      ->add_option("--input", options->inputs,
-                   "Text files, each split on its own; - is standard input")
-      ->required();
+      .add_option("--input", options->inputs,
+                  "Text files, each split on its own; - is standard input")
+      .required();
   command
-      ->add_option("--vocab-size", options->vocab_size,
-                   "Tokens to learn, the 256 bytes and <|endoftext|> included")
-      ->required();
-  command->add_option("--output", options->output, "Directory for the two files; made if needed")
-      ->required();
+      .add_option("--vocab-size", options->vocab_size,
+                  "Tokens to learn, the 256 bytes and <|endoftext|> included")
+      .required();
+  command.add_option("--output", options->output, "Directory for the two files; made if needed")
+      .required();
   command
-      ->add_option("--min-frequency", options->min_frequency, "Do not merge pairs rarer than this")
-      ->capture_default_str();
+      .add_option("--min-frequency", options->min_frequency, "Do not merge pairs rarer than this")
+      .capture_default_str();
   command
-      ->add_option("--workers", options->workers,
-                   "Threads that count words; any number gives "
-                   "the same result")
-      ->capture_default_str();
+      .add_option("--workers", options->workers,
+                  "Threads that count words; any number gives "
+                  "the same result")
+      .capture_default_str();
   add_output_flags(command, program, "Print one object: vocab_size, merges, bytes, seconds, files");
-  command->footer(
+  command.footer(
       "Example:\n  weft tokenizer train --input book.txt --vocab-size 8192 --output run/bpe");
-  command->callback([options, &program] {
+  command.callback([options, &program] {
     program.run = [options, &program](Logger& logger) {
       return run_train(*options, program.json, logger);
     };
@@ -205,14 +205,14 @@ void add_train(CLI::App* parent, Program& program) {
 
 using CodecRun = int (*)(const CodecOptions&, bool, Logger&);
 
-CLI::App* add_codec(CLI::App* parent, Program& program, const char* name, const char* help,
-                    CodecRun run) {
+Command add_codec(Command parent, Program& program, const char* name, const char* help,
+                  CodecRun run) {
   const auto options = std::make_shared<CodecOptions>();
-  CLI::App* command = parent->add_subcommand(name, help);
-  command->add_option("--vocab-file", options->vocab_file, "vocab.json of the pair")->required();
-  command->add_option("--merge-file", options->merge_file, "merges.txt of the pair")->required();
-  command->add_option("FILE", options->input, "Lines to read; standard input without it");
-  command->callback([options, run, &program] {
+  const Command command = parent.add_subcommand(name, help);
+  command.add_option("--vocab-file", options->vocab_file, "vocab.json of the pair").required();
+  command.add_option("--merge-file", options->merge_file, "merges.txt of the pair").required();
+  command.add_option("FILE", options->input, "Lines to read; standard input without it");
+  command.callback([options, run, &program] {
     program.run = [options, run, &program](Logger& logger) {
       return run(*options, program.json, logger);
     };
@@ -222,19 +222,20 @@ CLI::App* add_codec(CLI::App* parent, Program& program, const char* name, const 
 
 }  // namespace
 
-void add_tokenizer(CLI::App& app, Program& program) {
-  CLI::App* command = app.add_subcommand(
+void add_tokenizer(Command app, Program& program) {
+  const Command command = app.add_subcommand(
       "tokenizer", "Train a byte-level BPE, turn text into token ids and ids into text");
-  command->require_subcommand(1);
-  command->footer("Letters, numbers and white space by Unicode " + tokenizer::unicode_version() +
-                  ".\nExample:\n  echo 'Hello world' | weft tokenizer encode --vocab-file "
-                  "vocab.json --merge-file merges.txt");
+  command.require_one_subcommand();
+  command.footer("Letters, numbers and white space by Unicode " + tokenizer::unicode_version() +
+                 ".\nExample:\n  echo 'Hello world' | weft tokenizer encode --vocab-file "
+                 "vocab.json --merge-file merges.txt");
   add_train(command, program);
-  CLI::App* encode = add_codec(command, program, "encode",
-                               "Token ids of each line of text, separated by spaces", run_encode);
+  const Command encode =
+      add_codec(command, program, "encode", "Token ids of each line of text, separated by spaces",
+                run_encode);
   add_output_flags(encode, program, "Print one JSON array of ids per line");
-  CLI::App* decode = add_codec(command, program, "decode",
-                               "Text of each line of token ids, byte for byte", run_decode);
+  const Command decode = add_codec(command, program, "decode",
+                                   "Text of each line of token ids, byte for byte", run_decode);
   add_output_flags(decode, program, "Print one JSON string per line");
 }
 
