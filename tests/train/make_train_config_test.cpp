@@ -12,6 +12,7 @@ namespace weft::train {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -136,6 +137,10 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
       {"--no-initialization", "--no-initialization leaves the model without weights"},
       {"--seed 0", "--seed is out of range"},
       {"--log-interval 0", "--log-interval is out of range"},
+      {"--tensorboard-log-interval 0",
+       "--tensorboard-log-interval is out of range (got 0, expected at least 1)"},
+      {"--tensorboard-queue-size 0",
+       "--tensorboard-queue-size is out of range (got 0, expected at least 1)"},
       {"--encoder-num-layers 2", "cannot have both num-layers and encoder-num-layers specified"},
       {"--world-size 2", "got world size 2, expected 1"},
       {"--group-query-attention --num-query-groups 3",
@@ -260,6 +265,15 @@ TEST(OptionStatus, OptionsWithoutEffectAreWarnedAboutOnce) {
   EXPECT_EQ(run.options.warnings.size(), 3U);
   EXPECT_THAT(run.options.warnings,
               Contains("--num-workers has no effect: samples are read as they are needed"));
+}
+
+TEST(OptionStatus, CurvesWithoutADirectoryAreWarnedAbout) {
+  const std::string flags = "--log-timers-to-tensorboard --log-world-size-to-tensorboard";
+  EXPECT_THAT(
+      prepare(flags).options.warnings,
+      ElementsAre("--log-timers-to-tensorboard has no effect: there is no --tensorboard-dir",
+                  "--log-world-size-to-tensorboard has no effect: there is no --tensorboard-dir"));
+  EXPECT_THAT(prepare(flags + " --tensorboard-dir curves").options.warnings, ElementsAre());
 }
 
 TEST(OptionRules, SplitsAreReadAsMegatronReadsThem) {

@@ -86,6 +86,7 @@ TEST(OptionEffects, TrainingLength) { check_effects("TrainingLength"); }
 TEST(OptionEffects, Evaluation) { check_effects("Evaluation"); }
 TEST(OptionEffects, Checks) { check_effects("Checks"); }
 TEST(OptionEffects, Logging) { check_effects("Logging"); }
+TEST(OptionEffects, TensorBoard) { check_effects("TensorBoard"); }
 TEST(OptionEffects, Checkpoints) { check_effects("Checkpoints"); }
 TEST(OptionEffects, Threads) { check_effects("Threads"); }
 

@@ -25,11 +25,19 @@ std::string argument_line(std::string_view name, std::string_view value) {
   return fmt::format("  {} {} {}", name, dots, value);
 }
 
-std::vector<std::string> argument_block(const OptionValues& values) {
-  std::vector<std::string> lines;
+std::vector<Argument> arguments(const OptionValues& values) {
+  std::vector<Argument> all;
   for (const OptionSpec& spec : option_table()) {
     if (spec.origin != OptionOrigin::logged) continue;
-    lines.push_back(argument_line(spec.name, print_python(values.at(spec.name))));
+    all.push_back({std::string(spec.name), print_python(values.at(spec.name))});
+  }
+  return all;
+}
+
+std::vector<std::string> argument_block(const OptionValues& values) {
+  std::vector<std::string> lines;
+  for (const Argument& argument : arguments(values)) {
+    lines.push_back(argument_line(argument.name, argument.value));
   }
   std::sort(lines.begin(), lines.end(),
             [](const std::string& a, const std::string& b) { return lower(a) < lower(b); });

@@ -11,6 +11,7 @@
 #include "weft/train/option_derivation.hpp"
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
+#include "weft/train/option_table.hpp"
 #include "weft/train/saturating_product.hpp"
 
 namespace weft::train {
@@ -218,6 +219,19 @@ void set_loop(const OptionValues& values, TrainConfig& config) {
   config.dry_run = values.flag("dry_run");
 }
 
+TensorboardConfig tensorboard_config(const OptionValues& values) {
+  TensorboardConfig tensorboard;
+  tensorboard.directory = values.text("tensorboard_dir");
+  tensorboard.log_interval = values.integer("tensorboard_log_interval");
+  tensorboard.queue_size = values.integer("tensorboard_queue_size");
+  tensorboard.loss_scale = values.flag("log_loss_scale_to_tensorboard");
+  tensorboard.timers = values.flag("log_timers_to_tensorboard");
+  tensorboard.validation_ppl = values.flag("log_validation_ppl_to_tensorboard");
+  tensorboard.memory = values.flag("log_memory_to_tensorboard");
+  tensorboard.world_size = values.flag("log_world_size_to_tensorboard");
+  return tensorboard;
+}
+
 void set_output(const OptionValues& values, TrainConfig& config) {
   config.log_interval = values.integer("log_interval");
   config.eval_interval = values.integer("eval_interval");
@@ -227,6 +241,7 @@ void set_output(const OptionValues& values, TrainConfig& config) {
   config.log_throughput = values.flag("log_throughput");
   config.log_params_norm = values.flag("log_params_norm");
   config.metrics_file = values.text("metrics_file");
+  config.tensorboard = tensorboard_config(values);
   config.log_progress = values.flag("log_progress");
   config.save = values.text("save");
   config.load = values.text("load");
@@ -247,6 +262,17 @@ void set_output(const OptionValues& values, TrainConfig& config) {
 std::string one_line(const OptionProblem& problem) {
   return problem.hint.empty() ? problem.message
                               : fmt::format("{}; try {}", problem.message, problem.hint);
+}
+
+// Megatron's scripts may switch curves on that nobody draws.
+void warn_without_tensorboard(const OptionValues& values, std::vector<std::string>& warnings) {
+  if (!values.text("tensorboard_dir").empty()) return;
+  for (const char* name : {"log_timers_to_tensorboard", "log_validation_ppl_to_tensorboard",
+                           "log_memory_to_tensorboard", "log_world_size_to_tensorboard"}) {
+    if (!values.flag(name)) continue;
+    warnings.push_back(fmt::format("{} has no effect: there is no --tensorboard-dir",
+                                   main_flag(*find_option(name))));
+  }
 }
 
 // Whether `problem` only says that a value is missing which was given, but could not be read.
@@ -296,6 +322,7 @@ PreparedRun prepare_run(const OptionSources& sources) {
   apply_checkpoint_args(parsed);
   std::vector<OptionProblem> problems = parsed.problems;
   check_statuses(parsed.values, problems, parsed.warnings);
+  warn_without_tensorboard(parsed.values, parsed.warnings);
   ResolvedOptions options = resolve_options(parsed);
   for (const OptionProblem& broken : check_rules(options.values)) {
     if (!follows_from(broken, parsed.problems)) problems.push_back(broken);

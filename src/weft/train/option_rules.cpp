@@ -351,7 +351,8 @@ void Rules::tokenizer() {
 }
 
 void Rules::intervals() {
-  for (const char* name : {"log_interval", "eval_interval", "save_interval", "exit_interval"}) {
+  for (const char* name : {"log_interval", "eval_interval", "save_interval", "exit_interval",
+                           "tensorboard_log_interval", "tensorboard_queue_size"}) {
     integer_between(name, 1);
   }
   integer_between("eval_iters", 0, kLargest);

@@ -17,11 +17,13 @@
 #include "weft/device/process_memory.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
+#include "weft/train/argument_block.hpp"
 #include "weft/train/console_lines.hpp"
 #include "weft/train/exit_signals.hpp"
 #include "weft/train/load_run.hpp"
 #include "weft/train/memory_plan.hpp"
 #include "weft/train/progress_log.hpp"
+#include "weft/train/tensorboard_log.hpp"
 #include "weft/train/theoretical_inputs.hpp"
 #include "weft/train/trainer.hpp"
 #include "weft/train/training_loop.hpp"
@@ -32,6 +34,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr int kNumRanks = 1;
 constexpr int kExitOfSignals = 128;  // a shell adds the number of the signal
 
 void print(Logger& logger, const std::vector<std::string>& lines) {
@@ -63,6 +66,7 @@ class Pretraining {
       : config_(config), progress_(progress), logger_(logger) {}
 
   void start_up(const ResolvedOptions& options) {
+    arguments_ = arguments(options.values);
     print(logger_, options.notices);
     print(logger_, options.argument_block);
     tokenizer_ = tokenizer::make_tokenizer(config_.tokenizer);
@@ -70,6 +74,7 @@ class Pretraining {
         tokenizer_->vocab_size(), config_.make_vocab_size_divisible_by, 1);
     print(logger_, tokenizer_lines(config_.tokenizer.type, tokenizer_->vocab_size(),
                                    config_.model.vocab_size));
+    open_tensorboard();
     print(logger_, initialization_lines(1, 1, config_.seed));
     logger_.result(initialization_time_line(seconds_since_start()));
     print_datetime(logger_, "after megatron is initialized");
@@ -108,13 +113,20 @@ class Pretraining {
     build_data();  // before the model: a missing file is found before memory is taken
     comm::ThreadWorld world(logger_, config_.threads_per_rank);
     TrainingEnd end = TrainingEnd::complete;
-    world.run(1, [&](comm::RankContext& rank) { end = run_rank(rank); });
+    world.run(kNumRanks, [&](comm::RankContext& rank) { end = run_rank(rank); });
+    if (tensorboard_) tensorboard_->flush();
     if (end != TrainingEnd::signal) return 0;
     // Without --save there is nothing to start again from: the shell's code for that signal.
     return config_.save.empty() ? kExitOfSignals + *ExitSignals::received() : kExitRequeue;
   }
 
  private:
+  void open_tensorboard() {
+    if (config_.tensorboard.directory.empty() || config_.dry_run) return;
+    logger_.result("> setting tensorboard ...");
+    tensorboard_.emplace(config_.tensorboard, kNumRanks);
+  }
+
   void build_data() {
     const observe::TimerScope timer(timers_, observe::timer_name::kDataIteratorsSetup);
     datasets_ = data::build_datasets(config_.data, split_sizes(config_), *tokenizer_,
@@ -144,6 +156,7 @@ class Pretraining {
     logger_.result("done with setup ...");
     print_setup_times();
 
+    if (tensorboard_) tensorboard_->write_arguments(arguments_, trainer.state().iteration);
     std::optional<observe::MetricsFile> metrics;
     if (!config_.metrics_file.empty()) {
       const bool resumed = trainer.state().iteration > 0;
@@ -152,7 +165,7 @@ class Pretraining {
     }
     std::optional<ProgressLog> progress_log;
     if (config_.log_progress) {
-      progress_log.emplace(config_.save, config_.job_id, /*num_ranks=*/1);
+      progress_log.emplace(config_.save, config_.job_id, kNumRanks);
       progress_log->start_job(std::chrono::system_clock::now());
     }
     std::optional<observe::ProgressLine> progress;
@@ -161,7 +174,8 @@ class Pretraining {
                       {.logger = logger_,
                        .metrics = metrics ? &*metrics : nullptr,
                        .progress = progress ? &*progress : nullptr,
-                       .progress_log = progress_log ? &*progress_log : nullptr},
+                       .progress_log = progress_log ? &*progress_log : nullptr,
+                       .tensorboard = tensorboard_ ? &*tensorboard_ : nullptr},
                       start_);
     return train(loop);
   }
@@ -200,6 +214,8 @@ class Pretraining {
   observe::Timers timers_;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer_;
   data::Datasets datasets_;
+  std::vector<Argument> arguments_;
+  std::optional<TensorboardLog> tensorboard_;
 };
 
 }  // namespace

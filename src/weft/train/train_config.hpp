@@ -13,6 +13,7 @@
 #include "weft/train/batch_schedule.hpp"
 #include "weft/train/console_lines.hpp"
 #include "weft/train/schedule_record.hpp"
+#include "weft/train/tensorboard_log.hpp"
 
 namespace weft::train {
 
@@ -64,7 +65,8 @@ struct TrainConfig {
   bool no_load_optim = false;               ///< --no-load-optim
   bool exit_on_missing_checkpoint = false;  ///< --exit-on-missing-checkpoint
   ScheduleSource schedule_source = ScheduleSource::agreed;
-  std::string metrics_file;   ///< --metrics-file
+  std::string metrics_file;  ///< --metrics-file
+  TensorboardConfig tensorboard;
   bool log_progress = false;  ///< --log-progress
   std::string job_id;         ///< the batch system's, SLURM_JOB_ID; empty without one
   bool dry_run = false;       ///< --dry-run

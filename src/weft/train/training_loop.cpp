@@ -44,7 +44,7 @@ TrainingEnd TrainingLoop::train() {
     }
     const IterationResult result = trainer_.train_iteration();
     record_iteration(result);
-    if (iteration() % config_.log_interval == 0) print_iteration(result);
+    report_iteration(result);
     if (datasets_.valid && iteration() % config_.eval_interval == 0) {
       int64_t& consumed = trainer_.state().consumed_valid_samples;
       evaluate(*datasets_.valid, "valid", consumed, fmt::format("iteration {}", iteration()));
@@ -103,36 +103,67 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
   }
 }
 
-void TrainingLoop::print_iteration(const IterationResult& result) {
-  const double seconds = interval_.seconds / static_cast<double>(interval_.iterations);
+void TrainingLoop::report_iteration(const IterationResult& result) {
+  const bool line_due = iteration() % config_.log_interval == 0;
+  const bool points_due =
+      observers_.tensorboard != nullptr && observers_.tensorboard->takes(iteration());
+  if (!line_due && !points_due) return;
+  IterationReport report = describe(result);
+  if (points_due) draw_iteration(report);
+  if (line_due) print_iteration(std::move(report));
+}
+
+IterationReport TrainingLoop::describe(const IterationResult& result) const {
   IterationReport report;
-  report.datetime = now_text();
   report.iteration = iteration();
   report.train_iters = config_.train_iters;
   report.consumed_samples = trainer_.state().consumed_train_samples;
   report.skipped_samples = trainer_.state().skipped_train_samples;
-  report.iteration_ms = seconds * 1e3;
   report.learning_rate = result.learning_rate;
   report.decoupled_learning_rate = result.decoupled_learning_rate;
   report.global_batch_size = result.batch_size;
-  const int64_t advanced = interval_.iterations - interval_.skipped;
-  if (advanced > 0) {
-    report.losses = {{"lm loss", interval_.loss_sum / static_cast<double>(advanced)}};
-  }
-  if (config_.log_throughput) {
-    report.throughput = flops_per_iteration(theoretical_model(config_), config_.sequence_length,
-                                            result.batch_size) /
-                        (seconds * 1e12);
-  }
+  report.losses = {{"lm loss", result.loss.mean()}};
   if (!result.step.skipped) {
     report.grad_norm = result.step.grad_norm;
     report.num_zeros = static_cast<double>(result.step.num_zeros);
   }
   if (config_.log_params_norm) report.params_norm = trainer_.params_norm();
   report.loss_scale = trainer_.optimizer().loss_scale();
+  return report;
+}
+
+void TrainingLoop::draw_iteration(const IterationReport& report) {
+  TensorboardLog& log = *observers_.tensorboard;
+  if (config_.tensorboard.timers) {
+    // As in Megatron the timers start again here, and the next iteration line has no timer block.
+    observe::Timers& timers = trainer_.timers();
+    for (const std::string& name : timers.names()) {
+      const double seconds = timers.take_ms(name) / 1e3;
+      log.write_timer(name, seconds / static_cast<double>(interval_.iterations), iteration());
+    }
+  }
+  log.write_iteration(report);
+  if (config_.tensorboard.memory) log.write_memory(memory_now());
+}
+
+void TrainingLoop::print_iteration(IterationReport report) {
+  const double seconds = interval_.seconds / static_cast<double>(interval_.iterations);
+  report.datetime = now_text();
+  report.iteration_ms = seconds * 1e3;
+  report.losses.clear();
+  const int64_t advanced = interval_.iterations - interval_.skipped;
+  if (advanced > 0) {
+    report.losses = {{"lm loss", interval_.loss_sum / static_cast<double>(advanced)}};
+  }
+  if (config_.log_throughput) {
+    report.throughput = flops_per_iteration(theoretical_model(config_), config_.sequence_length,
+                                            report.global_batch_size) /
+                        (seconds * 1e12);
+  }
   report.skipped_iterations = interval_.skipped;
   report.nan_iterations = interval_.nan;
   print(iteration_line(report));
+  if (observers_.tensorboard != nullptr) observers_.tensorboard->write_pace(report);
   const int64_t iterations = std::exchange(interval_, {}).iterations;
   if (!first_report_printed_) print_first_report();
   print_timers(iterations);
@@ -144,14 +175,18 @@ void TrainingLoop::print_first_report() {
        memory_report(theoretical_model(config_), theoretical_layout(config_))) {
     print(line);
   }
+  print(memory_line(memory_now()));
+}
+
+MemoryReport TrainingLoop::memory_now() const {
   const ProcessMemory memory = trainer_.memory_in_use();
   const auto planned = static_cast<int64_t>(trainer_.planned_bytes());
-  print(memory_line({.rank = 0,
-                     .iteration = iteration(),
-                     .allocated = planned,
-                     .max_allocated = planned,
-                     .reserved = memory.resident,
-                     .max_reserved = std::max(memory.resident, memory.peak_resident)}));
+  return {.rank = 0,
+          .iteration = iteration(),
+          .allocated = planned,
+          .max_allocated = planned,
+          .reserved = memory.resident,
+          .max_reserved = std::max(memory.resident, memory.peak_resident)};
 }
 
 void TrainingLoop::print_timers(int64_t iterations) {
@@ -173,12 +208,19 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
   for (const std::string& line : timer_block(config_.timing_option, {&time, 1})) print(line);
   const std::vector<std::pair<std::string, double>> losses{{"lm loss", loss}};
   for (const std::string& line : validation_block(prefix, losses)) print(line);
+  const double ppl = std::exp(std::min(kLargestExponent, loss));
   if (observers_.metrics != nullptr) {
-    observers_.metrics->write(
-        observe::EvaluationRecord{.split = split,
-                                  .iteration = iteration(),
-                                  .lm_loss = loss,
-                                  .ppl = std::exp(std::min(kLargestExponent, loss))});
+    observers_.metrics->write(observe::EvaluationRecord{
+        .split = split, .iteration = iteration(), .lm_loss = loss, .ppl = ppl});
+  }
+  if (observers_.tensorboard != nullptr) {
+    observers_.tensorboard->write_evaluation(
+        {.split = split == "valid" ? "validation" : "test",
+         .iteration = iteration(),
+         .consumed_samples = trainer_.state().consumed_train_samples,
+         .lm_loss = loss,
+         .ppl = ppl});
+    observers_.tensorboard->flush();
   }
   if (config_.check_for_nan && !std::isfinite(loss)) {
     fail_with_hint(ErrorKind::numeric, "a smaller --lr, or --no-check-for-nan-in-loss-and-grad",
@@ -215,6 +257,7 @@ void TrainingLoop::save() {
   saved_iteration_ = iteration();
   print(saved_line(iteration(), config_.save, {}));
   if (observers_.progress_log != nullptr) log_progress();
+  if (observers_.tensorboard != nullptr) observers_.tensorboard->flush();
 }
 
 void TrainingLoop::log_progress() {

@@ -15,6 +15,7 @@
 #include "weft/observe/timers.hpp"
 #include "weft/train/model_record.hpp"
 #include "weft/train/progress_log.hpp"
+#include "weft/train/tensorboard_log.hpp"
 #include "weft/train/train_config.hpp"
 #include "weft/train/trainer.hpp"
 
@@ -26,6 +27,7 @@ struct TrainingObservers {
   observe::MetricsSink* metrics = nullptr;
   observe::ProgressLine* progress = nullptr;
   ProgressLog* progress_log = nullptr;
+  TensorboardLog* tensorboard = nullptr;
 };
 
 /// Why training ended.
@@ -65,8 +67,14 @@ class TrainingLoop {
   /// Saves before the batch grows: a ramp's sizes start at a checkpoint, as in Megatron.
   void save_before_larger_batch();
   void record_iteration(const IterationResult& result);
-  void print_iteration(const IterationResult& result);
+  /// Points and the iteration line, where they are due.
+  void report_iteration(const IterationResult& result);
+  /// What this iteration alone did.
+  IterationReport describe(const IterationResult& result) const;
+  void draw_iteration(const IterationReport& report);
+  void print_iteration(IterationReport report);
   void print_first_report();
+  MemoryReport memory_now() const;
   /// The parts' mean times over `iterations` iterations.
   void print_timers(int64_t iterations);
   void evaluate(const data::Dataset& dataset, const std::string& split, int64_t consumed_samples,
