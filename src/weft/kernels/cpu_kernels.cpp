@@ -5,10 +5,10 @@
 namespace weft::kernels {
 
 namespace cpu {
-namespace v3 {
+inline namespace v3 {
 const CpuKernels& kernels();
 }
-namespace v4 {
+inline namespace v4 {
 const CpuKernels& kernels();
 }
 }  // namespace cpu

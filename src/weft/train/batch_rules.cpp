@@ -7,7 +7,6 @@ namespace weft::train {
 namespace {
 
 constexpr const char* kFlag = "--rampup-batch-size";
-constexpr int64_t kLongest = 1'000'000'000'000;  // samples
 
 std::optional<BatchRamp> read_ramp(const std::vector<std::string>& words) {
   if (words.size() != 3) return std::nullopt;
@@ -57,9 +56,9 @@ class BatchRules {
             fmt::format("start batch size should be positive, got {}.", ramp.start), kFlag);
     require(ramp.increment >= 1,
             fmt::format("batch size increment should be positive, got {}.", ramp.increment), kFlag);
-    require(ramp.samples >= 0 && ramp.samples <= kLongest,
+    require(ramp.samples >= 0 && ramp.samples <= kLongestTraining,
             fmt::format("ramp-up samples should be non-negative, got {}. (expected at most {})",
-                        ramp.samples, kLongest),
+                        ramp.samples, kLongestTraining),
             kFlag);
     if (!positive) return;
     require(ramp.start <= global_,

@@ -3,10 +3,17 @@
 #include <optional>
 #include <vector>
 
+#include <cstdint>
+#include <optional>
+#include <vector>
+
 #include "weft/train/batch_schedule.hpp"
 #include "weft/train/option_values.hpp"
 
 namespace weft::train {
+
+/// Bound of every length of a training, iterations or samples.
+inline constexpr int64_t kLongestTraining = 1'000'000'000'000;
 
 /// The ramp that `values` describe, or nothing without --rampup-batch-size. Needs values that
 /// check_batches accepts.

@@ -15,8 +15,6 @@ namespace weft::train {
 
 namespace {
 
-using Json = nlohmann::json;
-
 std::string trim(const std::string& text) {
   const size_t first = text.find_first_not_of(" \t\r");
   if (first == std::string::npos) return {};
@@ -29,12 +27,13 @@ class FileReader {
       : path_(std::move(path)), values_(values), problems_(problems) {}
 
   void read_json(const std::string& text) {
-    const Json::parser_callback_t report_duplicates = [this](int depth, Json::parse_event_t event,
-                                                             Json& key) {
-      if (depth == 1 && event == Json::parse_event_t::key) note_name(key.get<std::string>());
-      return true;
-    };
-    const Json document = Json::parse(text, report_duplicates, false);
+    const nlohmann::json::parser_callback_t report_duplicates =
+        [this](int depth, nlohmann::json::parse_event_t event, nlohmann::json& key) {
+          if (depth == 1 && event == nlohmann::json::parse_event_t::key)
+            note_name(key.get<std::string>());
+          return true;
+        };
+    const nlohmann::json document = nlohmann::json::parse(text, report_duplicates, false);
     if (!document.is_object()) {
       problems_.push_back({fmt::format("the config file {} cannot be read (got malformed JSON, "
                                        "expected one object of option names)",
@@ -74,14 +73,14 @@ class FileReader {
         {fmt::format("the config file {} names an option twice (got {})", path_, key), "--config"});
   }
 
-  void set_json(const std::string& key, const Json& value) {
+  void set_json(const std::string& key, const nlohmann::json& value) {
     set(key, [&](const OptionSpec& spec, std::optional<OptionProblem>& problem) {
       if (!value.is_array()) {
         return parse_setting(spec, value.is_string() ? value.get<std::string>() : value.dump(),
                              problem);
       }
       std::vector<std::string> words;
-      for (const Json& item : value) {
+      for (const nlohmann::json& item : value) {
         words.push_back(item.is_string() ? item.get<std::string>() : item.dump());
       }
       if (spec.kind == OptionKind::integer_list || spec.kind == OptionKind::text_list) {

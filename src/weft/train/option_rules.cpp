@@ -18,7 +18,6 @@ namespace weft::train {
 namespace {
 
 constexpr int64_t kLargest = 1'000'000;
-constexpr int64_t kLongest = 1'000'000'000'000;  // iterations or samples
 constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
 
 std::string flag_of(std::string_view name) {
@@ -175,10 +174,10 @@ void Rules::length() {
   require(iterations || samples, "either train-iters or train-samples should be provided.",
           "--train-iters N");
   if (iterations) {
-    integer_between("train_iters", 0, kLongest);
+    integer_between("train_iters", 0, kLongestTraining);
     iteration_based();
   } else if (samples) {
-    integer_between("train_samples", 1, kLongest);
+    integer_between("train_samples", 1, kLongestTraining);
     sample_based();
   }
 }
