@@ -44,18 +44,17 @@ int64_t take_count(Words& words, const std::string& flag, int64_t otherwise) {
   return count;
 }
 
+/// Longer than the 1024 positions that GPT-2 was published with.
+bool is_long(const std::string& length) {
+  int64_t tokens = 0;
+  std::from_chars(length.data(), length.data() + length.size(), tokens);
+  return tokens > 1024;
+}
+
 /// What a run needs and a benchmark does not ask for, in front: the user's words win.
 Words with_defaults(const Words& words) {
   const std::string model = value_of(words, "--model", "gpt2-124m");
-  const std::string batch = value_of(words, "--micro-batch-size", "4");
-  const std::string length = value_of(words, "--seq-length", "1024");
-  Words all = {"--model",
-               model,
-               "--micro-batch-size",
-               batch,
-               "--seq-length",
-               length,
-               "--mock-data",
+  Words all = {"--mock-data",
                "--tokenizer-type",
                "NullTokenizer",
                "--lr",
@@ -68,13 +67,18 @@ Words with_defaults(const Words& words) {
                "0",
                "--split",
                "1,0,0"};
+  const auto add = [&](const std::string& flag, const std::string& value) {
+    if (std::ranges::find(words, flag) == words.end()) all.insert(all.end(), {flag, value});
+  };
+  add("--model", model);
+  add("--micro-batch-size", "4");
+  add("--seq-length", "1024");
   // One id fewer than the published vocabularies: the tokenizer adds the end of a document.
-  all.insert(all.end(), {"--vocab-size", model.starts_with("gpt2") ? "50256"
-                                         : model == "llama-160m"   ? "31999"
-                                                                   : "128255"});
-  if (model.starts_with("gpt2") && length.size() >= 4 && length > "1024") {
-    all.insert(all.end(), {"--max-position-embeddings", length});
-  }
+  add("--vocab-size", model.starts_with("gpt2") ? "50256"
+                      : model == "llama-160m"   ? "31999"
+                                                : "128255");
+  const std::string length = value_of(words, "--seq-length", "");
+  if (model.starts_with("gpt2") && is_long(length)) add("--max-position-embeddings", length);
   all.insert(all.end(), words.begin(), words.end());
   return all;
 }

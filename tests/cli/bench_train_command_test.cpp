@@ -12,6 +12,7 @@ namespace weft::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using Json = nlohmann::json;
 
 const std::string kTiny =
@@ -56,7 +57,14 @@ TEST(BenchTrainCommand, WrongWordsAreUsageErrors) {
   const CommandResult steps = weft("bench train --steps none");
   EXPECT_EQ(steps.exit_code, 2);
   EXPECT_THAT(steps.err, HasSubstr("--steps needs a whole number of at least 1 (got none)"));
-  EXPECT_EQ(weft("bench train --no-such-flag").exit_code, 2);
+  // The flag alone is wrong: five digits are longer than GPT-2's 1024 positions too.
+  const CommandResult flag = weft("bench train --seq-length 10000 --no-such-flag");
+  EXPECT_EQ(flag.exit_code, 2);
+  EXPECT_THAT(flag.err, StartsWith("error: unknown option (got --no-such-flag"));
+  const std::string model = weft("bench train --model gpt3").err;
+  const size_t found = model.find("--model has a wrong value (got gpt3");
+  EXPECT_NE(found, std::string::npos);
+  EXPECT_EQ(model.find("got gpt3", found + 40), std::string::npos) << "said twice";
   EXPECT_THAT(weft("bench train --help").out, HasSubstr("--breakdown"));
 }
 
