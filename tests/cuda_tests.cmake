@@ -5,7 +5,7 @@ add_executable(weft_cuda_tests ${sources} $<TARGET_OBJECTS:weft_cuda_objects>)
 target_link_libraries(weft_cuda_tests PRIVATE weft_test_support weft_kernels weft_cuda_flags)
 target_include_directories(weft_cuda_tests SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 target_compile_definitions(weft_cuda_tests PRIVATE WEFT_CUDA_BACKEND="$<TARGET_FILE:weft_cuda>")
-target_precompile_headers(weft_cuda_tests REUSE_FROM weft_test_pch)
+weft_compile_as_test(weft_cuda_tests)
 add_dependencies(weft_cuda_tests weft_cuda)
 gtest_discover_tests(weft_cuda_tests DISCOVERY_MODE PRE_TEST PROPERTIES LABELS cuda TIMEOUT 300)
 
