@@ -89,12 +89,14 @@ TEST_P(ElementType, BitsDoNotDependOnThreads) {
 
 TEST_P(ElementType, RecomputationChangesMemoryAndNoBits) {
   const Result expected = step(config());
-  const size_t all = ModelChunk::slot_bytes(config(), kShape, BackwardMode::fused);
+  const size_t all =
+      ModelChunk::slot_bytes(config(), whole_model(config()), kShape, BackwardMode::fused);
   const auto expect_same = [&](const RecomputeConfig& recompute) {
     ModelConfig changed = config();
     changed.recompute = recompute;
     EXPECT_EQ(step(changed), expected);
-    const size_t bytes = ModelChunk::slot_bytes(changed, kShape, BackwardMode::fused);
+    const size_t bytes =
+        ModelChunk::slot_bytes(changed, whole_model(changed), kShape, BackwardMode::fused);
     EXPECT_LT(bytes, all);
     return bytes;
   };
@@ -130,7 +132,8 @@ TEST_P(ElementType, KernelsOfBothInstructionSetsAgree) {
     Stream stream({}, set);
     ParameterSet parameters = make_gpt_parameters(config());
     parameters.initialize(3);
-    ModelChunk chunk(stream, config(), kShape, BackwardMode::fused, parameters, kDropout);
+    RankModel model(stream, config(), kShape, BackwardMode::fused, parameters, kDropout);
+    ModelChunk& chunk = model.chunk(0);
     Buffer memory(chunk.slot_bytes());
     Arena arena(memory.data(), memory.size_bytes());
     ActivationSlot slot = chunk.make_slot(arena);
@@ -163,7 +166,7 @@ TEST(OutputHeadChunks, LossAndGradientsDoNotDependOnWhereAMicrobatchIsCut) {
   const auto gradients = run.gradients();
 
   ModelRun halves(config, single, BackwardMode::fused, DropoutRates{});
-  halves.chunk.start_gradients();
+  halves.model.start_gradients();
   double sum = 0.0;
   for (int64_t b = 0; b < 2; ++b) {
     testing::MicrobatchData half(single);
@@ -174,7 +177,7 @@ TEST(OutputHeadChunks, LossAndGradientsDoNotDependOnWhereAMicrobatchIsCut) {
     sum += halves.chunk.forward(halves.slot, half.view(), 0.5).mean();
     halves.chunk.backward(halves.slot);
   }
-  halves.chunk.finalize_gradients();
+  halves.model.finalize_gradients();
   EXPECT_NEAR(loss, 0.5 * sum, 1e-6 * loss);
   const auto other = halves.gradients();
   for (size_t i = 0; i < gradients.size(); ++i) {

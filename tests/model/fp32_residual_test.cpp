@@ -125,8 +125,9 @@ TEST(Fp32Residual, TakesTwoMoreBytesForEveryElementOfTheStream) {
     // Two sums of each layer, the embedding, and the gradient.
     const auto elements =
         static_cast<size_t>((2 * config.num_layers + 2) * kShape.tokens() * config.hidden_size);
-    EXPECT_EQ(ModelChunk::slot_bytes(config, kShape, BackwardMode::fused),
-              ModelChunk::slot_bytes(narrow, kShape, BackwardMode::fused) + 2 * elements);
+    EXPECT_EQ(ModelChunk::slot_bytes(config, whole_model(config), kShape, BackwardMode::fused),
+              ModelChunk::slot_bytes(narrow, whole_model(narrow), kShape, BackwardMode::fused) +
+                  2 * elements);
   }
 }
 

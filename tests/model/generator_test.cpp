@@ -1,10 +1,12 @@
 #include "weft/model/generator.hpp"
+#include "weft/model/rank_model.hpp"
 
 #include <gtest/gtest.h>
 
 #include "support/tiny_gpt.hpp"
 #include "support/vectors.hpp"
 #include "weft/base/error.hpp"
+#include "weft/model/rank_model.hpp"
 
 namespace weft::model {
 namespace {
@@ -26,7 +28,8 @@ class GeneratorTest : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(GeneratorTest, CachedLogitsAreThoseOfTraining) {
-  ModelChunk chunk(stream_, tiny_.config, tiny_.shape, BackwardMode::fused, parameters_, {});
+  RankModel model(stream_, tiny_.config, tiny_.shape, BackwardMode::fused, parameters_, {});
+  ModelChunk& chunk = model.chunk(0);
   Buffer memory(chunk.slot_bytes());
   Arena arena(memory.data(), memory.size_bytes());
   ActivationSlot slot = chunk.make_slot(arena);

@@ -6,6 +6,7 @@
 
 #include "support/tiny_gpt.hpp"
 #include "support/vectors.hpp"
+#include "weft/model/rank_model.hpp"
 
 namespace weft::model {
 namespace {
@@ -22,7 +23,8 @@ class GptVector : public ::testing::TestWithParam<std::tuple<const char*, Backwa
       : tiny_(testing::load_vector("tiny_models"), std::get<0>(GetParam())),
         mode_(std::get<1>(GetParam())),
         parameters_(tiny_.parameters()),
-        chunk_(stream_, tiny_.config, tiny_.shape, mode_, parameters_, DropoutRates{}),
+        model_(stream_, tiny_.config, tiny_.shape, mode_, parameters_, DropoutRates{}),
+        chunk_(model_.chunk(0)),
         memory_(chunk_.slot_bytes()),
         arena_(memory_.data(), memory_.size_bytes()),
         slot_(chunk_.make_slot(arena_)) {}
@@ -31,7 +33,8 @@ class GptVector : public ::testing::TestWithParam<std::tuple<const char*, Backwa
   testing::TinyGpt tiny_;
   BackwardMode mode_;
   ParameterSet parameters_;
-  ModelChunk chunk_;
+  RankModel model_;
+  ModelChunk& chunk_;
   Buffer memory_;
   Arena arena_;
   ActivationSlot slot_;
@@ -74,7 +77,7 @@ TEST_P(GptVector, ForwardGivesLogitsAndTokenLosses) {
 }
 
 TEST_P(GptVector, GradientsOfTwoMicrobatchesMatch) {
-  chunk_.start_gradients();
+  model_.start_gradients();
   for (int64_t m = 0; m < tiny_.num_microbatches; ++m) {
     const auto data = tiny_.microbatch(m);
     chunk_.forward(slot_, data.view(), 1.0 / static_cast<double>(tiny_.num_microbatches));
@@ -85,7 +88,7 @@ TEST_P(GptVector, GradientsOfTwoMicrobatchesMatch) {
       chunk_.backward(slot_);
     }
   }
-  chunk_.finalize_gradients();
+  model_.finalize_gradients();
 
   const auto& step = tiny_.json.at("steps")[0];
   double total = 0.0;

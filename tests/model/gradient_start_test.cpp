@@ -54,7 +54,7 @@ void fill_gradients(ParameterSet& parameters, float value) {
 
 /// The gradients of a step of `microbatches` microbatches.
 std::vector<float> step(ModelRun& run, int microbatches) {
-  run.chunk.start_gradients();
+  run.model.start_gradients();
   for (int m = 0; m < microbatches; ++m) {
     const auto data = testing::random_microbatch(kShape, gpt().vocab_size, 4 + m);
     run.chunk.forward(run.slot, data.view(), 1.0);
@@ -65,7 +65,7 @@ std::vector<float> step(ModelRun& run, int microbatches) {
       run.chunk.backward(run.slot);
     }
   }
-  run.chunk.finalize_gradients();
+  run.model.finalize_gradients();
   return run.gradients();
 }
 

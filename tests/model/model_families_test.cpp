@@ -210,7 +210,8 @@ TEST(ModelConfigFields, NormWeightsMinusOneStartAtZero) {
   const auto data = testing::random_microbatch(kShape, config.vocab_size, 5);
   const auto loss = [&data](const ModelConfig& c, ParameterSet& parameters) {
     Stream stream;
-    ModelChunk chunk(stream, c, kShape, BackwardMode::fused, parameters, {});
+    RankModel model(stream, c, kShape, BackwardMode::fused, parameters, {});
+    ModelChunk& chunk = model.chunk(0);
     Buffer memory(chunk.slot_bytes());
     Arena arena(memory.data(), memory.size_bytes());
     ActivationSlot slot = chunk.make_slot(arena);

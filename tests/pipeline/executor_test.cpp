@@ -68,9 +68,9 @@ Outcome run(const Schedule& schedule, LossMean mean = LossMean::microbatches, bo
   parameters.initialize(5);
   const auto mode =
       schedule::splits_backward(schedule) ? model::BackwardMode::split : model::BackwardMode::fused;
-  model::ModelChunk chunk(stream, small_config(), kShape, mode, parameters,
-                          {.hidden = 0.1, .attention = 0.1, .seed = 3});
-  Executor executor(chunk, schedule, kMicrobatches);
+  model::RankModel model(stream, small_config(), kShape, mode, parameters,
+                         {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  Executor executor(model, schedule, kMicrobatches);
   RandomSource source(masked);
   Outcome outcome;
   outcome.loss = executor.run_step(source, 1.0, mean);
@@ -130,17 +130,18 @@ TEST(Executor, TheMeanOverTokensWeighsMicrobatchesByTheirTokens) {
   Stream stream;
   model::ParameterSet parameters = model::make_gpt_parameters(small_config());
   parameters.initialize(5);
-  model::ModelChunk chunk(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
-                          {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  model::RankModel model(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
+                         {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  model::ModelChunk& chunk = model.chunk(0);
   Buffer buffer(chunk.slot_bytes());
   Arena arena(buffer.data(), buffer.size_bytes());
   model::ActivationSlot slot = chunk.make_slot(arena);
   RandomSource source(true);
   for (int64_t m = 0; m < kMicrobatches; ++m) {
-    chunk.start_gradients();
+    model.start_gradients();
     const model::LossSum loss = chunk.forward(slot, source.microbatch(m), 1.0);
     chunk.backward(slot);
-    chunk.finalize_gradients();
+    model.finalize_gradients();
     size_t i = 0;
     for (const model::Parameter& parameter : parameters.all()) {
       for (const float grad : parameter.grad.span<float>()) {
@@ -164,9 +165,9 @@ TEST(Executor, AnotherScheduleUsesTheSameSlots) {
   Stream stream;
   model::ParameterSet parameters = model::make_gpt_parameters(small_config());
   parameters.initialize(5);
-  model::ModelChunk chunk(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
-                          {.hidden = 0.1, .attention = 0.1, .seed = 3});
-  Executor executor(chunk, schedule::accumulate(1), 1);
+  model::RankModel model(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
+                         {.hidden = 0.1, .attention = 0.1, .seed = 3});
+  Executor executor(model, schedule::accumulate(1), 1);
   RandomSource source;
   executor.run_step(source, 1.0);
   executor.set_schedule(schedule::accumulate(kMicrobatches), kMicrobatches);
@@ -181,14 +182,14 @@ TEST(Executor, AnotherScheduleUsesTheSameSlots) {
 TEST(Executor, RefusesASplitScheduleOnAFusedChunk) {
   Stream stream;
   model::ParameterSet parameters = model::make_gpt_parameters(small_config());
-  model::ModelChunk chunk(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
-                          {});
+  model::RankModel model(stream, small_config(), kShape, model::BackwardMode::fused, parameters,
+                         {});
   Schedule split;
   append(split, TaskKind::forward, 0, 1);
   append(split, TaskKind::backward_input, 0, 1);
   append(split, TaskKind::backward_weight, 0, 1);
-  EXPECT_THROW(Executor(chunk, split, 1), Error);
-  EXPECT_THROW(Executor(chunk, schedule::accumulate(2), 3), Error);
+  EXPECT_THROW(Executor(model, split, 1), Error);
+  EXPECT_THROW(Executor(model, schedule::accumulate(2), 3), Error);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "support/microbatch_data.hpp"
 #include "weft/model/gpt_parameters.hpp"
-#include "weft/model/model_chunk.hpp"
+#include "weft/model/rank_model.hpp"
 
 namespace weft::testing {
 
@@ -17,7 +17,8 @@ struct ModelRun {
   ModelRun(const model::ModelConfig& config, const model::MicrobatchShape& shape,
            model::BackwardMode mode, const model::DropoutRates& rates)
       : parameters(model::make_gpt_parameters(config)),
-        chunk(stream, config, shape, mode, parameters, rates),
+        model(stream, config, shape, mode, parameters, rates),
+        chunk(model.chunk(0)),
         memory(chunk.slot_bytes()),
         arena(memory.data(), memory.size_bytes()),
         slot(chunk.make_slot(arena)) {
@@ -34,7 +35,7 @@ struct ModelRun {
   }
 
   double step(const MicrobatchData& data) {
-    chunk.start_gradients();
+    model.start_gradients();
     const model::LossSum loss = chunk.forward(slot, data.view(), 1.0);
     if (chunk.mode() == model::BackwardMode::split) {
       chunk.backward_input(slot);
@@ -42,7 +43,7 @@ struct ModelRun {
     } else {
       chunk.backward(slot);
     }
-    chunk.finalize_gradients();
+    model.finalize_gradients();
     return loss.mean();
   }
 
@@ -57,7 +58,8 @@ struct ModelRun {
 
   Stream stream;
   model::ParameterSet parameters;
-  model::ModelChunk chunk;
+  model::RankModel model;
+  model::ModelChunk& chunk;
   Buffer memory;
   Arena arena;
   model::ActivationSlot slot;

@@ -85,9 +85,9 @@ void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rou
                        const ComputeDevice& device = {}, double norm_tolerance = kTolerance) {
   Stream stream = device.make_stream();
   model::ParameterSet parameters = parameters_on(tiny, device, stream);
-  model::ModelChunk chunk(stream, tiny.config, tiny.shape, model::BackwardMode::fused, parameters,
-                          {}, device.memory());
-  pipeline::Executor executor(chunk, schedule::accumulate(tiny.num_microbatches),
+  model::RankModel model(stream, tiny.config, tiny.shape, model::BackwardMode::fused, parameters,
+                         {}, device.memory());
+  pipeline::Executor executor(model, schedule::accumulate(tiny.num_microbatches),
                               tiny.num_microbatches, device.memory());
   const auto& constants = tiny.json.at("optimizer");
   optim::OptimizerConfig config;
@@ -106,7 +106,7 @@ void expect_four_steps(const testing::TinyGpt& tiny, std::span<const double> rou
     EXPECT_NEAR(loss.mean(), expected_loss, kTolerance * expected_loss) << step;
     if (optimizer.num_steps() == 0) expect_gradients(stream, parameters, expected);
     const auto result =
-        optimizer.step(chunk.context(), {constants.at("lr"), constants.at("weight_decay")});
+        optimizer.step(model.context(), {constants.at("lr"), constants.at("weight_decay")});
     const auto index = static_cast<size_t>(optimizer.num_steps() - 1);
     const double expected_norm = expected.at("grad_norm").get<double>() * (1.0 + rounding[index]);
     EXPECT_NEAR(result.grad_norm, expected_norm, norm_tolerance * expected_norm) << step;

@@ -86,8 +86,9 @@ class Endpoint {
   /// What a wait is for, as a list of debts; called with the endpoint's lock held.
   using DebtsOf = std::function<void(std::vector<Debt>&, double seconds)>;
   /// Blocks until `done` (called with the endpoint's lock held, after every completed batch) says
-  /// so. Throws as wait does.
-  void wait_until(const std::function<bool()>& done, const DebtsOf& debts);
+  /// so, at most until `until`; returns what it said last. Throws as wait does.
+  bool wait_until(const std::function<bool()>& done, const DebtsOf& debts,
+                  Clock::time_point until = Clock::time_point::max());
 
   /// Calls `look` with the endpoint's lock held: how to read a batch that is under way.
   template <typename Look>
@@ -157,7 +158,7 @@ class Endpoint {
 
   void match(const PostedReceive& receive, ArrivedMessage message);
   void block(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
-             const DebtsOf& debts);
+             const DebtsOf& debts, Clock::time_point until = Clock::time_point::max());
   /// Watches for a change for at most config_.spin; returns once `done` says so or the world has
   /// failed.
   void watch(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done);

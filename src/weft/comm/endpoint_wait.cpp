@@ -8,7 +8,7 @@
 namespace weft::comm {
 
 void Endpoint::block(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done,
-                     const DebtsOf& debts) {
+                     const DebtsOf& debts, Clock::time_point until) {
   if (done() || failure_) return;
   const auto since = Clock::now();
   const auto deadline = since + std::chrono::duration_cast<Clock::duration>(config_.timeout);
@@ -16,7 +16,9 @@ void Endpoint::block(std::unique_lock<std::mutex>& lock, const std::function<boo
   watch(lock, done);
   bool reported = false;
   while (!done() && !failure_) {
-    if (reported) {
+    if (until < deadline) {
+      if (changed_.wait_until(lock, until) == std::cv_status::timeout) break;
+    } else if (reported) {
       changed_.wait(lock);  // the carrier ends the world
     } else if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !done()) {
       reported = true;
@@ -64,10 +66,13 @@ void Endpoint::wait(Batch& batch, const MessageHeader& what) {
   std::rethrow_exception(failure_);
 }
 
-void Endpoint::wait_until(const std::function<bool()>& done, const DebtsOf& debts) {
+bool Endpoint::wait_until(const std::function<bool()>& done, const DebtsOf& debts,
+                          Clock::time_point until) {
   std::unique_lock lock(mutex_);
-  block(lock, done, debts);
-  if (!done()) std::rethrow_exception(failure_);
+  block(lock, done, debts, until);
+  if (done()) return true;
+  if (failure_) std::rethrow_exception(failure_);
+  return false;
 }
 
 void Endpoint::fail_with_fault(const std::string& fault) {

@@ -71,6 +71,11 @@ bool LinkReceiver::is_here(int64_t microbatch) {
   return slot != nullptr && slot->batch.pending == 0;
 }
 
+bool LinkReceiver::is_settled(int64_t microbatch) {
+  const Slot* slot = slot_of(microbatch);
+  return slot != nullptr && (slot->batch.pending == 0 || !slot->batch.fault.empty());
+}
+
 bool LinkReceiver::has_arrived(int64_t microbatch) {
   return endpoint_.locked([&] { return is_here(microbatch); });
 }
@@ -88,8 +93,7 @@ size_t LinkReceiver::wait_any(Endpoint& endpoint, std::span<const Awaited> await
   size_t found = awaited.size();
   const auto any_here = [&] {
     for (found = 0; found < awaited.size(); ++found) {
-      const Slot* slot = awaited[found].link->slot_of(awaited[found].microbatch);
-      if (slot != nullptr && (slot->batch.pending == 0 || !slot->batch.fault.empty())) return true;
+      if (awaited[found].link->is_settled(awaited[found].microbatch)) return true;
     }
     return false;
   };

@@ -55,6 +55,11 @@ class LinkReceiver {
   };
   static size_t wait_any(Endpoint& endpoint, std::span<const Awaited> awaited);
 
+  /// For LinkWait, with the endpoint's lock held: whether the message of `microbatch` is here or
+  /// will never be, and who owes it.
+  bool is_settled(int64_t microbatch);
+  void add_debts(int64_t microbatch, std::vector<Debt>& debts, double seconds);
+
  private:
   struct Slot {
     Buffer buffer;
@@ -67,7 +72,6 @@ class LinkReceiver {
   Slot* slot_of(int64_t microbatch);
   /// Whether the microbatch is here; call it with the endpoint's lock held.
   bool is_here(int64_t microbatch);
-  void add_debts(int64_t microbatch, std::vector<Debt>& debts, double seconds);
   MessageHeader header_of(int64_t microbatch) const;
 
   Endpoint& endpoint_;

@@ -1,6 +1,7 @@
 #include "weft/comm/link_sender.hpp"
 
 #include <cassert>
+#include <utility>
 
 #include "weft/base/error.hpp"
 
@@ -50,6 +51,15 @@ void LinkSender::send(int64_t microbatch, DType dtype, const Shape& shape) {
   last_.bytes = static_cast<int64_t>(view.size_bytes());
   operation_ = endpoint_.begin_operation(last_);
   endpoint_.send(batch_, last_, peer_, buffer_.data(), &buffer_);
+}
+
+void LinkSender::send(int64_t microbatch, DType dtype, const Shape& shape, Buffer& full) {
+  check(full.size_bytes() == buffer_.size_bytes(), ErrorKind::internal,
+        "a buffer of {} bytes is exchanged for a link's buffer of {} bytes", full.size_bytes(),
+        buffer_.size_bytes());
+  wait_free();
+  std::swap(buffer_, full);
+  send(microbatch, dtype, shape);
 }
 
 }  // namespace weft::comm

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <vector>
 
 #include "weft/comm/batch.hpp"
 #include "weft/comm/endpoint.hpp"
@@ -38,6 +39,15 @@ class LinkSender {
   /// Sends the first bytes of the out-buffer, a tensor of that type and shape, as the message of
   /// `microbatch` in the endpoint's step. Does not block; the out-buffer must be free.
   void send(int64_t microbatch, DType dtype, const Shape& shape);
+  /// As send of the tensor in `full`, which is exchanged for the empty out-buffer of equal size.
+  void send(int64_t microbatch, DType dtype, const Shape& shape, Buffer& full);
+
+  /// For LinkWait, with the endpoint's lock held: whether the last message has left or never will,
+  /// and who has to take it.
+  bool is_settled() const { return batch_.pending == 0 || !batch_.fault.empty(); }
+  void add_debts(std::vector<Debt>& debts, double seconds) const {
+    endpoint_.add_debts(batch_, last_, debts, seconds);
+  }
 
  private:
   Endpoint& endpoint_;

@@ -13,9 +13,10 @@ namespace weft::model {
 /// Together they share the gradient tensors of one layer; apart every layer keeps its own.
 enum class BackwardMode : uint8_t { fused, split };
 
-/// Everything one microbatch holds from its forward to the end of its backward. Views into an arena
-/// that the caller owns; made by ModelChunk::make_slot. What a recomputing chunk does not keep are
-/// views into its scratch.
+/// Everything one microbatch holds from its forward to the end of its backward in one chunk. Views
+/// into an arena that the caller owns; made by ModelChunk::make_slot. What a recomputing chunk does
+/// not keep are views into its scratch. What a chunk without the embedding or the head lacks is
+/// empty; input, output and gradient are then the caller's to set (ModelChunk).
 struct ActivationSlot {
   TensorView tokens_BS;     ///< i64, copied from the microbatch: embedding gradients need it
   TensorView positions_BS;  ///< i64
@@ -23,11 +24,12 @@ struct ActivationSlot {
   TensorView labels_T;      ///< i64 in token order [S, B]
   TensorView mask_T;        ///< f32: whether a token's loss counts
   TensorView dloss_T;       ///< f32: weight of each token's loss in the step's loss
-  TensorView embedded_TH;   ///< input of the first layer
+  TensorView input_TH;      ///< input of the first layer, residual type
   std::vector<TransformerLayer::Activations> layers;
   std::vector<TransformerLayer::Gradients> gradients;  ///< one, or one per layer when split
+  TensorView output_TH;  ///< what the next chunk gets; empty with the head
   OutputHead::Activations head;
-  TensorView dx_TH;          ///< gradient of the residual stream; at the end that of the embedding
+  TensorView dx_TH;          ///< gradient of the residual stream, from output to input
   TensorView sample_ids_B;   ///< i64, global sample indices: they select the dropout masks
   double loss_tokens = 0.0;  ///< sum of the loss mask
 

@@ -7,12 +7,12 @@
 
 namespace weft::model {
 
-Embedding::Embedding(Parameter& word, Parameter* position, bool word_is_tied,
+Embedding::Embedding(Parameter& word, Parameter* position, bool separate_lookup,
                      MemoryResource& memory)
     : word_(&word),
       position_(position),
-      tied_(word_is_tied),
-      lookup_grad_VH_(word_is_tied ? word.shape : Shape{0}, DType::f32, memory) {}
+      separate_(separate_lookup),
+      lookup_grad_VH_(separate_lookup ? word.shape : Shape{0}, DType::f32, memory) {}
 
 void Embedding::forward(const kernels::Context& context, ConstTensorView tokens_BS,
                         ConstTensorView positions_BS, const DropoutRates& rates,
@@ -31,7 +31,7 @@ void Embedding::backward_input(const kernels::Context& context, const DropoutRat
 
 void Embedding::backward_weight(const kernels::Context& context, ConstTensorView tokens_BS,
                                 ConstTensorView positions_BS, ConstTensorView dx_SBH) {
-  const TensorView word_grad_VH = tied_ ? lookup_grad_VH_.view() : word_->grad;
+  const TensorView word_grad_VH = separate_ ? lookup_grad_VH_.view() : word_->grad;
   kernels::embedding_backward(context, dx_SBH, tokens_BS, word_grad_VH);
   if (position_ == nullptr) return;
   kernels::embedding_backward(context, dx_SBH, positions_BS, position_->grad);
@@ -44,11 +44,11 @@ size_t Embedding::workspace_bytes(const Stream& stream, const ModelConfig& confi
 }
 
 void Embedding::zero_gradients(const kernels::Context& context) {
-  if (tied_) kernels::fill_zero(context, lookup_grad_VH_);
+  if (separate_) kernels::fill_zero(context, lookup_grad_VH_);
 }
 
 void Embedding::finalize(const kernels::Context& context) {
-  if (tied_) kernels::add(context, lookup_grad_VH_, word_->grad);
+  if (separate_) kernels::add(context, lookup_grad_VH_, word_->grad);
 }
 
 }  // namespace weft::model

@@ -13,10 +13,10 @@ namespace weft::model {
 /// (reference/megatron.md 4.1).
 class Embedding {
  public:
-  /// `position` is null without a position table. The gradient of the word table's lookups is
-  /// summed in a tensor of its own, apart from the gradient that a tied output head adds to the
-  /// same table; `finalize` joins them once per step in a fixed order.
-  Embedding(Parameter& word, Parameter* position, bool word_is_tied,
+  /// `position` is null without a position table. With `separate_lookup` the gradient of the word
+  /// table's lookups is summed in a tensor of its own, apart from the gradient that a tied output
+  /// head adds to the same table; `finalize` joins them once per step in a fixed order.
+  Embedding(Parameter& word, Parameter* position, bool separate_lookup,
             MemoryResource& memory = host_memory());
 
   void forward(const kernels::Context& context, ConstTensorView tokens_BS,
@@ -41,7 +41,7 @@ class Embedding {
  private:
   Parameter* word_;
   Parameter* position_;
-  bool tied_;
+  bool separate_;
   Tensor lookup_grad_VH_;
 };
 

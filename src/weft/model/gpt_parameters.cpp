@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
 namespace weft::model {
+
+using parallel::StageLayers;
 
 std::string layer_parameter(int64_t layer, const std::string& suffix) {
   return fmt::format("decoder.layers.{}.{}", layer, suffix);
@@ -32,7 +35,9 @@ Spread scaled_spread(const ModelConfig& config) {
               config.init_method_std / std::sqrt(2.0 * static_cast<double>(config.num_layers))};
 }
 
-std::vector<Parameter> list_parameters(const ModelConfig& config) {
+/// The parameters of one part; `with_word_table` says whether the word embedding is in its list.
+std::vector<Parameter> list_parameters(const ModelConfig& config, const StageLayers& part,
+                                       bool with_word_table) {
   std::vector<Parameter> list;
   const auto add = [&list](const std::string& name, Shape shape, double mean,
                            const Spread& spread) {
@@ -60,11 +65,11 @@ std::vector<Parameter> list_parameters(const ModelConfig& config) {
     if (present) add(name, {width}, 0, {});
   };
 
-  add_plain(kWordEmbeddings, {config.vocab_size, hidden});
-  if (config.position_embedding == PositionEmbedding::learned_absolute) {
+  if (with_word_table) add_plain(kWordEmbeddings, {config.vocab_size, hidden});
+  if (part.has_embedding && config.position_embedding == PositionEmbedding::learned_absolute) {
     add_plain(kPositionEmbeddings, {config.max_position_embeddings, hidden});
   }
-  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
+  for (int64_t layer = part.first_layer; layer < part.end_layer(); ++layer) {
     const auto name = [layer](const char* suffix) { return layer_parameter(layer, suffix); };
     add_norm(name("input_layernorm"), hidden);
     add_plain(name("self_attention.linear_qkv.weight"), {qkv_width, hidden});
@@ -81,20 +86,61 @@ std::vector<Parameter> list_parameters(const ModelConfig& config) {
     add(name("mlp.linear_fc2.weight"), {hidden, config.ffn_hidden_size}, 0, scaled);
     add_bias(name("mlp.linear_fc2.bias"), hidden, config.linear_bias);
   }
+  if (!part.has_head) return list;
   add_norm("decoder.final_layernorm", hidden);
   if (!config.tied_embeddings) add_plain(kOutputLayer, {config.vocab_size, hidden});
   return list;
 }
 
+/// The parameters of a rank that holds `parts`.
+std::vector<Parameter> list_parameters(const ModelConfig& config,
+                                       std::span<const StageLayers> parts) {
+  const bool has_embedding = std::ranges::any_of(parts, &StageLayers::has_embedding);
+  std::vector<Parameter> list;
+  for (const StageLayers& part : parts) {
+    const bool is_copy = part.has_head && config.tied_embeddings && !has_embedding;
+    for (Parameter& parameter : list_parameters(config, part, part.has_embedding || is_copy)) {
+      parameter.is_copy = is_copy && parameter.name == kWordEmbeddings;
+      list.push_back(std::move(parameter));
+    }
+  }
+  return list;
+}
+
 }  // namespace
+
+StageLayers whole_model(const ModelConfig& config) {
+  return {.num_layers = config.num_layers, .has_embedding = true, .has_head = true};
+}
+
+ParameterSet make_gpt_parameters(const ModelConfig& config, std::span<const StageLayers> parts,
+                                 MemoryResource& memory, const Stream& stream) {
+  return ParameterSet(list_parameters(config, parts), config.dtype, memory, stream);
+}
 
 ParameterSet make_gpt_parameters(const ModelConfig& config, MemoryResource& memory,
                                  const Stream& stream) {
-  return ParameterSet(list_parameters(config), config.dtype, memory, stream);
+  const StageLayers whole = whole_model(config);
+  return make_gpt_parameters(config, {&whole, 1}, memory, stream);
+}
+
+ParameterSizes gpt_parameter_sizes(const ModelConfig& config, std::span<const StageLayers> parts) {
+  return slab_sizes(list_parameters(config, parts), config.dtype);
 }
 
 ParameterSizes gpt_parameter_sizes(const ModelConfig& config) {
-  return slab_sizes(list_parameters(config), config.dtype);
+  const StageLayers whole = whole_model(config);
+  return gpt_parameter_sizes(config, {&whole, 1});
+}
+
+std::vector<std::string> gpt_parameter_names(const ModelConfig& config) {
+  const StageLayers whole = whole_model(config);
+  std::vector<std::string> names;
+  for (const Parameter& parameter : list_parameters(config, {&whole, 1})) {
+    names.push_back(parameter.name);
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace weft::model

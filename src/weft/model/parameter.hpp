@@ -20,6 +20,8 @@ struct Parameter {
   float init_deviation = 0.0F;       ///< and this deviation (0: constant)
   float init_bound = 0.0F;           ///< above 0: uniform instead, at most this far from the mean
   bool embedding_or_output = false;  ///< the word embedding or the output matrix
+  /// Another rank holds the same parameter, and it is that one's that norms and files count.
+  bool is_copy = false;
   /// Whether all that adds to the gradient writes it instead when it is stale (Linear).
   bool write_first = false;
   bool grad_is_stale = false;  ///< the gradient is still that of the step before
@@ -71,7 +73,8 @@ class ParameterSet {
   /// The start of a step: sets gradients to zero or, where what comes first writes them, marks them
   /// as stale.
   void start_gradients();
-  /// The end of a step: sets gradients that nothing has come to to zero.
+  /// The end of a step: sets gradients that nothing has come to to zero. Doing it twice changes
+  /// nothing.
   void finish_gradients();
 
  private:

@@ -54,7 +54,9 @@ TransformerLayer::Activations TransformerLayer::plan_activations(Arena& arena,
                                                                  const ModelConfig& config,
                                                                  const MicrobatchShape& shape) {
   const Activations attention = plan_attention(arena, config, shape);
-  return plan_without_attention(arena, config, shape, attention);
+  Activations saved = plan_without_output(arena, config, shape, attention);
+  saved.output_TH = arena.take({shape.tokens(), config.hidden_size}, config.residual_dtype());
+  return saved;
 }
 
 TransformerLayer::Activations TransformerLayer::plan_attention(Arena& arena,
@@ -66,22 +68,21 @@ TransformerLayer::Activations TransformerLayer::plan_attention(Arena& arena,
   return saved;
 }
 
-TransformerLayer::Activations TransformerLayer::plan_without_attention(Arena& arena,
-                                                                       const ModelConfig& config,
-                                                                       const MicrobatchShape& shape,
-                                                                       const Activations& shared) {
+TransformerLayer::Activations TransformerLayer::plan_without_output(Arena& arena,
+                                                                    const ModelConfig& config,
+                                                                    const MicrobatchShape& shape,
+                                                                    const Activations& attention) {
   const int64_t tokens = shape.tokens();
   Activations saved;
   saved.norm1 = Norm::plan(arena, config, tokens, config.hidden_size);
   saved.qkv_TQ = arena.take({tokens, config.head_layout().qkv_width()}, config.dtype);
   if (config.qk_layernorm) saved.qk_norm = QkNorm::plan_activations(arena, config, shape);
-  saved.attention_TA = shared.attention_TA;
-  saved.lse_BNS = shared.lse_BNS;
+  saved.attention_TA = attention.attention_TA;
+  saved.lse_BNS = attention.lse_BNS;
   saved.middle_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   saved.norm2 = Norm::plan(arena, config, tokens, config.hidden_size);
   saved.fc1_TG = arena.take({tokens, config.fc1_width()}, config.dtype);
   saved.act_TF = arena.take({tokens, config.ffn_hidden_size}, config.dtype);
-  saved.output_TH = arena.take({tokens, config.hidden_size}, config.residual_dtype());
   return saved;
 }
 

@@ -72,12 +72,12 @@ class TransformerLayer {
 
   static Activations plan_activations(Arena& arena, const ModelConfig& config,
                                       const MicrobatchShape& shape);
-  /// As plan_activations, except that the output of attention lives in `shared`, where
-  /// recompute_attention makes it again.
-  static Activations plan_without_attention(Arena& arena, const ModelConfig& config,
-                                            const MicrobatchShape& shape,
-                                            const Activations& shared);
-  /// The two tensors that plan_without_attention leaves out.
+  /// As plan_activations without output_TH, and with the output of attention in `attention`: memory
+  /// of its own or shared with layers for which recompute_attention makes it again.
+  static Activations plan_without_output(Arena& arena, const ModelConfig& config,
+                                         const MicrobatchShape& shape,
+                                         const Activations& attention);
+  /// The two tensors that plan_without_output takes from its argument.
   static Activations plan_attention(Arena& arena, const ModelConfig& config,
                                     const MicrobatchShape& shape);
   static Gradients plan_gradients(Arena& arena, const ModelConfig& config,

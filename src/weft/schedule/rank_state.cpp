@@ -55,7 +55,7 @@ bool RankState::can_start(const Task& task) const {
       task.microbatch != sequence(task.kind, task.chunk).first_left) {
     return false;
   }
-  return has_inputs(task.kind, task.chunk, task.microbatch);
+  return !is_held_up(task.kind, task.chunk) && has_inputs(task.kind, task.chunk, task.microbatch);
 }
 
 // False for a task that has started.
@@ -90,6 +90,10 @@ void RankState::start(Sequence& sequence, int64_t microbatch) {
 void RankState::arrived(TaskKind kind, int64_t chunk, int64_t microbatch) {
   auto& flags = kind == TaskKind::forward ? at(chunk).has_input : at(chunk).has_gradient;
   flags[static_cast<size_t>(microbatch)] = 1;
+}
+
+void RankState::hold_up(TaskKind kind, int64_t chunk, bool held_up) {
+  (kind == TaskKind::forward ? at(chunk).forward_held_up : at(chunk).backward_held_up) = held_up;
 }
 
 void RankState::hand_over(const Task& task) {

@@ -38,7 +38,7 @@ class RankState {
   int64_t next(TaskKind kind, int64_t chunk) const;
   /// Whether that task's inputs are there. Memory is a question of admission, not of readiness.
   bool is_ready(TaskKind kind, int64_t chunk) const {
-    return has_inputs(kind, chunk, next(kind, chunk));
+    return !is_held_up(kind, chunk) && has_inputs(kind, chunk, next(kind, chunk));
   }
   bool has_started(const Task& task) const;
   /// Whether `task` may be started now: its inputs are there and, in order, it is the next one.
@@ -63,6 +63,14 @@ class RankState {
   /// Reports that the result of the neighbouring stage on another rank has come: the input of F, or
   /// of B or D (either kind means the same), of this chunk and microbatch.
   void arrived(TaskKind kind, int64_t chunk, int64_t microbatch);
+  /// Reports whether results of F, or of B and D, of this chunk have nowhere to go: the buffer that
+  /// they leave the rank from still holds the one before. Such tasks cannot start.
+  void hold_up(TaskKind kind, int64_t chunk, bool held_up);
+  bool is_held_up(TaskKind kind, int64_t chunk) const {
+    if (kind == TaskKind::backward_weight) return false;
+    const Chunk& c = at(chunk);
+    return kind == TaskKind::forward ? c.forward_held_up : c.backward_held_up;
+  }
   /// Reports that the rank starts `task`, which is next and ready.
   void start(const Task& task);
 
@@ -79,6 +87,8 @@ class RankState {
     Sequence weights;                   ///< W or D
     std::vector<uint8_t> has_input;     ///< [microbatch]
     std::vector<uint8_t> has_gradient;  ///< [microbatch]
+    bool forward_held_up = false;
+    bool backward_held_up = false;
   };
 
   const Chunk& at(int64_t chunk) const { return chunks_[static_cast<size_t>(chunk)]; }

@@ -4,8 +4,9 @@
 
 #include "weft/base/error.hpp"
 #include "weft/model/gpt_parameters.hpp"
-#include "weft/model/model_chunk.hpp"
+#include "weft/model/rank_model.hpp"
 #include "weft/optim/optimizer.hpp"
+#include "weft/pipeline/rank_stages.hpp"
 
 namespace weft::train {
 
@@ -20,14 +21,16 @@ MemoryPlan plan_memory(const TrainConfig& config, const Stream& stream) {
   const model::MicrobatchShape shape{.sequence = config.sequence_length,
                                      .samples = config.micro_batch_size};
   const auto bytes = [](size_t size) { return static_cast<int64_t>(aligned_size(size)); };
-  const model::ParameterSizes sizes = model::gpt_parameter_sizes(model);
+  const parallel::StageLayers whole = model::whole_model(model);
+  const std::span<const parallel::StageLayers> parts(&whole, 1);
+  const model::ParameterSizes sizes = model::gpt_parameter_sizes(model, parts);
   return {.parameter_bytes = bytes(sizes.value_bytes) + bytes(sizes.main_bytes),
-          .gradient_bytes =
-              bytes(sizes.main_bytes) + bytes(model::ModelChunk::lookup_gradient_bytes(model)),
+          .gradient_bytes = bytes(sizes.main_bytes) +
+                            bytes(model::RankModel::lookup_gradient_bytes(model, parts)),
           .optimizer_bytes = optim::num_states(config.optimizer) * bytes(sizes.main_bytes),
-          .activation_bytes =
-              bytes(model::ModelChunk::slot_bytes(model, shape, model::BackwardMode::fused)),
-          .workspace_bytes = bytes(model::ModelChunk::scratch_bytes(stream, model, shape)) +
+          .activation_bytes = bytes(pipeline::RankStages::activation_bytes(
+              model, parts, shape, model::BackwardMode::fused, 1)),
+          .workspace_bytes = bytes(model::RankModel::scratch_bytes(stream, model, shape, parts)) +
                              bytes(optim::decision_bytes(sizes.count))};
 }
 

@@ -53,12 +53,12 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
       stream_(device.make_stream()),
       memory_(static_cast<size_t>(plan_memory(config, stream_).total()), device_.memory()),
       parameters_(initial_parameters(config, memory_, stream_)),
-      chunk_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
+      model_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
              {.hidden = config.model.hidden_dropout,
               .attention = config.model.attention_dropout,
               .seed = config.seed},
              memory_),
-      executor_(chunk_, schedule::accumulate(num_microbatches(batches_.at(0))),
+      executor_(model_, schedule::accumulate(num_microbatches(batches_.at(0))),
                 num_microbatches(batches_.at(0)), memory_),
       optimizer_(config.optimizer, parameters_, memory_) {
   check(memory_.used_bytes() == memory_.size_bytes(), ErrorKind::internal,
@@ -82,7 +82,7 @@ IterationResult Trainer::train_iteration() {
   if (device_.is_gpu()) train_source_->prefetch(state_.consumed_train_samples + batch.run);
   IterationResult result;
   result.batch_size = batch.run;
-  result.loss = chunk_.take_loss();
+  result.loss = model_.take_loss();
   result.step = optimizer_.finish_step(stream_);
   check_finite(result);
 
@@ -128,7 +128,7 @@ void Trainer::enqueue_update() {
   const PartTimer timer(*this, observe::timer_name::kOptimizer);
   const int64_t samples = state_.schedule_samples;
   optimizer_.enqueue_step(
-      chunk_.context(),
+      model_.context(),
       {.learning_rate = optim::learning_rate(config_.schedule, samples),
        .weight_decay = optim::weight_decay(config_.schedule, samples),
        .decoupled_learning_rate = optim::decoupled_learning_rate(config_.schedule, samples)});
@@ -188,6 +188,6 @@ ProcessMemory Trainer::memory_in_use() const {
   return {.resident = used, .peak_resident = used};
 }
 
-double Trainer::params_norm() const { return optimizer_.params_norm(chunk_.context()); }
+double Trainer::params_norm() const { return optimizer_.params_norm(model_.context()); }
 
 }  // namespace weft::train

@@ -9,8 +9,8 @@
 #include "weft/data/build_datasets.hpp"
 #include "weft/device/compute_device.hpp"
 #include "weft/device/process_memory.hpp"
-#include "weft/model/model_chunk.hpp"
 #include "weft/model/parameter.hpp"
+#include "weft/model/rank_model.hpp"
 #include "weft/observe/timers.hpp"
 #include "weft/optim/optimizer.hpp"
 #include "weft/pipeline/executor.hpp"
@@ -91,7 +91,7 @@ class Trainer {
   mutable Stream stream_;
   PlannedMemory memory_;
   model::ParameterSet parameters_;
-  model::ModelChunk chunk_;
+  model::RankModel model_;
   pipeline::Executor executor_;
   optim::Optimizer optimizer_;
   checkpoint::TrainState state_;
