@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 
 #include "weft/comm/communicator.hpp"
@@ -35,6 +36,29 @@ TEST(LinkSender, ExchangesBuffersWithinAProcessAndCopiesNothing) {
           receiver.take(static_cast<int64_t>(i), saved);
           EXPECT_EQ(saved.data(), sent[i].load()) << "microbatch " << i;
         }
+      });
+}
+
+TEST(LinkSender, ExchangesTheCallersBufferForAnEmptyOne) {
+  RecordingLogger logger;
+  std::atomic<const void*> sent = nullptr;
+  ThreadWorld(logger, {.threads_per_rank = 1, .timeout = std::chrono::seconds(60)})
+      .run(2, [&](RankContext& context) {
+        Buffer buffer(static_cast<size_t>(kBytes));
+        if (context.is_first()) {
+          LinkSender sender(*context.endpoint, {}, 1, kBytes);
+          sent = buffer.data();
+          sender.send(0, DType::u8, {kBytes}, buffer);
+          EXPECT_NE(buffer.data(), sent.load());
+          Buffer small(64);
+          EXPECT_THROW(sender.send(1, DType::u8, {64}, small), Error);
+          return;
+        }
+        LinkReceiver receiver(*context.endpoint, {}, 0, kBytes, 1);
+        receiver.begin_step(1);
+        receiver.wait(0);
+        receiver.take(0, buffer);
+        EXPECT_EQ(buffer.data(), sent.load());
       });
 }
 

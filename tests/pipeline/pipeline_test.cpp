@@ -149,7 +149,7 @@ Outcome run_pipeline(const model::ModelConfig& config, const StageMap& stages,
     for (int r = 0; r < rank.world_size; ++r) place.world_ranks.push_back(r);
     Executor executor(model, plan, place);
     NumberedSource source(config);
-    const model::LossSum evaluated = executor.evaluate(source, plan);
+    const model::LossSum evaluated = executor.evaluate(source, follow(plan.order, rank.rank));
     model::LossSum loss;
     // Later steps have the bits of the first: nothing is left over.
     for (int64_t step = 0; step < variation.num_steps; ++step) {
@@ -256,7 +256,12 @@ StepPlan dynamic_plan(const StageMap& stages, int64_t num_microbatches, bool spl
                      }).log.plan();
   DynamicOrder dynamic{
       .graph = graph, .policy = [=](int64_t r) { return make_policy(graph, r); }, .cap = cap};
-  return decide(order, dynamic, rank);
+  StepPlan plan = decide(order, dynamic, rank);
+  // Evaluations follow the order.
+  const StageSlots evaluation = follow(order, rank).slots;
+  plan.slots.activations = std::max(plan.slots.activations, evaluation.activations);
+  plan.slots.links = std::max(plan.slots.links, evaluation.links);
+  return plan;
 }
 
 TEST(Pipeline, EveryPolicyHasTheBitsOfOneRankAtAnyCap) {

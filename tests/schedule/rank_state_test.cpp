@@ -35,6 +35,22 @@ TEST(RankState, KnowsWhatIsReadyAtTheStart) {
   EXPECT_EQ(second.charge(1), 12);
 }
 
+TEST(RankState, WhatHasNowhereToGoCannotStart) {
+  const Graph graph = wave();
+  RankState rank(graph, 0, {});
+  rank.hold_up(kF, 0, true);
+  EXPECT_TRUE(rank.is_held_up(kF, 0));
+  EXPECT_FALSE(rank.is_held_up(kD, 0));
+  EXPECT_FALSE(rank.is_ready(kF, 0));
+  EXPECT_FALSE(rank.can_start({kF, 0, 0}));
+  rank.hold_up(kF, 0, false);
+  EXPECT_TRUE(rank.can_start({kF, 0, 0}));
+  // B and D leave by one buffer, W does not leave at all.
+  rank.hold_up(kB, 1, true);
+  EXPECT_TRUE(rank.is_held_up(kD, 1));
+  EXPECT_FALSE(rank.is_held_up(kW, 1));
+}
+
 TEST(RankState, FollowsAMicrobatchThroughAnInnerRank) {
   const Graph graph = wave();
   RankState rank(graph, 1, 100);

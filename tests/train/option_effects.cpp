@@ -1,3 +1,4 @@
+// The table of effects: data, one entry per option, longer than 400 lines for that reason.
 #include "train/option_effects.hpp"
 
 #include <fmt/format.h>
@@ -21,6 +22,56 @@ std::string maybe(const std::optional<T>& value) {
 
 std::string first(const std::vector<std::string>& words) {
   return words.empty() ? "none" : words.front();
+}
+
+std::vector<OptionEffect> pipeline_effects() {
+  return {
+      {"Pipeline", "pipeline_model_parallel_size", "--pipeline-model-parallel-size 2",
+       [](Config c) { return text(c.pipeline.num_ranks()); }, "2"},
+      {"Pipeline", "num_layers_per_virtual_pipeline_stage",
+       "--pipeline-model-parallel-size 2 --num-layers 8 --num-layers-per-virtual-pipeline-stage 2",
+       [](Config c) { return maybe(c.pipeline.split.layers_per_chunk); }, "2"},
+      {"Pipeline", "num_virtual_stages_per_pipeline_rank",
+       "--pipeline-model-parallel-size 2 --num-layers 8 --num-virtual-stages-per-pipeline-rank 2",
+       [](Config c) { return maybe(c.pipeline.split.chunks_per_rank); }, "2"},
+      {"Pipeline", "microbatch_group_size_per_vp_stage",
+       "--microbatch-group-size-per-virtual-pipeline-stage 4",
+       [](Config c) { return text(c.pipeline.group_size); }, "4"},
+      {"Pipeline", "decoder_first_pipeline_num_layers",
+       "--pipeline-model-parallel-size 2 --num-layers 3 --decoder-first-pipeline-num-layers 1",
+       [](Config c) { return maybe(c.pipeline.split.first_rank_layers); }, "1"},
+      {"Pipeline", "decoder_last_pipeline_num_layers",
+       "--pipeline-model-parallel-size 2 --num-layers 3 --decoder-last-pipeline-num-layers 1",
+       [](Config c) { return maybe(c.pipeline.split.last_rank_layers); }, "1"},
+      {"Pipeline", "account_for_embedding_in_pipeline_split",
+       "--pipeline-model-parallel-size 2 --num-layers 3 "
+       "--account-for-embedding-in-pipeline-split",
+       [](Config c) { return text(c.pipeline.split.account_for_embedding); }, "true"},
+      {"Pipeline", "account_for_loss_in_pipeline_split",
+       "--pipeline-model-parallel-size 2 --num-layers 3 --account-for-loss-in-pipeline-split",
+       [](Config c) { return text(c.pipeline.split.account_for_loss); }, "true"},
+      {"Pipeline", "distributed_timeout_minutes", "--distributed-timeout-minutes 0.5",
+       [](Config c) { return text(c.pipeline.timeout_minutes); }, "0.5"},
+      {"Pipeline", "use_dpp", "--use-dpp", [](Config c) { return text(c.pipeline.dynamic); },
+       "true"},
+      {"Pipeline", "pipeline_schedule", "--pipeline-schedule zb-h1",
+       [](Config c) { return c.pipeline.schedule; }, "zb-h1"},
+      {"Pipeline", "pipeline_mapping", "--pipeline-mapping wave",
+       [](Config c) {
+         return std::string(c.pipeline.mapping ? name(*c.pipeline.mapping) : "auto");
+       },
+       "wave"},
+      {"Pipeline", "dpp_order", "--use-dpp --dpp-order deep",
+       [](Config c) { return c.pipeline.dpp_order; }, "deep"},
+      {"Pipeline", "dpp_memory_budget", "--use-dpp --dpp-memory-budget 1000000",
+       [](Config c) { return maybe(c.pipeline.memory_budget); }, "1000000"},
+      {"Pipeline", "replay_schedule", "--replay-schedule log.csv",
+       [](Config c) { return c.pipeline.replay; }, "log.csv"},
+      {"Pipeline", "commit_log", "--commit-log log.csv",
+       [](Config c) { return c.pipeline.commit_log; }, "log.csv"},
+      {"Pipeline", "inject", "--inject delay:rank=0,ms=1",
+       [](Config c) { return text(c.pipeline.faults.size()); }, "1"},
+  };
 }
 
 std::vector<OptionEffect> model_effects() {
@@ -343,7 +394,7 @@ std::vector<OptionEffect> loop_effects() {
 std::vector<OptionEffect> all_effects() {
   std::vector<OptionEffect> effects;
   for (const auto& part : {model_effects(), architecture_effects(), optimizer_effects(),
-                           data_effects(), loop_effects()}) {
+                           data_effects(), loop_effects(), pipeline_effects()}) {
     effects.insert(effects.end(), part.begin(), part.end());
   }
   return effects;

@@ -89,16 +89,20 @@ TEST(OptionEffects, Logging) { check_effects("Logging"); }
 TEST(OptionEffects, TensorBoard) { check_effects("TensorBoard"); }
 TEST(OptionEffects, Checkpoints) { check_effects("Checkpoints"); }
 TEST(OptionEffects, Threads) { check_effects("Threads"); }
+TEST(OptionEffects, Pipeline) { check_effects("Pipeline"); }
 
-// One rank is all there is so far, so the number of ranks acts by being checked.
+// The pipeline is all that ranks share so far, so the number of ranks acts by being checked.
 TEST(OptionEffects, WorldSize) {
   EXPECT_NO_THROW(config_with("--world-size 1"));
+  EXPECT_NO_THROW(config_with("--world-size 2 --pipeline-model-parallel-size 2"));
   try {
     config_with("--world-size 3");
     FAIL() << "three ranks were accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::usage);
-    EXPECT_STREQ(error.what(), "weft trains on one rank so far (got world size 3, expected 1)");
+    EXPECT_STREQ(error.what(),
+                 "weft trains one copy of the model so far (got world size 3, expected 1: "
+                 "--pipeline-model-parallel-size)");
   }
 }
 

@@ -26,6 +26,8 @@ class MpiWorld final : public World {
   /// As World::run; `num_ranks` must be size(). The function runs in the calling thread.
   void run(int num_ranks, const std::function<void(RankContext&)>& rank_main) override;
 
+  bool has_first_rank() const override { return rank() == 0; }
+
   std::string_view kind() const override { return "mpi"; }
 
  private:

@@ -34,6 +34,9 @@ class World {
   /// number of ranks that this world cannot have.
   virtual void run(int num_ranks, const std::function<void(RankContext&)>& rank_main) = 0;
 
+  /// Whether rank 0 is in this process.
+  virtual bool has_first_rank() const { return true; }
+
   /// "threads" or "mpi"
   virtual std::string_view kind() const = 0;
 };

@@ -133,6 +133,14 @@ ParameterSizes gpt_parameter_sizes(const ModelConfig& config) {
   return gpt_parameter_sizes(config, {&whole, 1});
 }
 
+int64_t num_gpt_parameters(const ModelConfig& config, std::span<const StageLayers> parts) {
+  int64_t total = 0;
+  for (const Parameter& parameter : list_parameters(config, parts)) {
+    total += parameter.shape.num_elements();
+  }
+  return total;
+}
+
 std::vector<std::string> gpt_parameter_names(const ModelConfig& config) {
   const StageLayers whole = whole_model(config);
   std::vector<std::string> names;

@@ -41,6 +41,9 @@ ParameterSizes gpt_parameter_sizes(const ModelConfig& config,
                                    std::span<const parallel::StageLayers> parts);
 ParameterSizes gpt_parameter_sizes(const ModelConfig& config);
 
+/// Elements of those parameters.
+int64_t num_gpt_parameters(const ModelConfig& config, std::span<const parallel::StageLayers> parts);
+
 /// Names of the whole model's parameters, ascending: the order in which norms are summed.
 std::vector<std::string> gpt_parameter_names(const ModelConfig& config);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -14,6 +15,9 @@
 namespace weft::optim {
 
 namespace {
+
+/// The place of a parameter that another rank counts.
+constexpr size_t kCopy = SIZE_MAX;
 
 /// Bytes of a slab that holds one aligned fp32 tensor per parameter.
 size_t slab_bytes(const model::ParameterSet& parameters) {
@@ -29,10 +33,13 @@ int64_t num_states(const OptimizerConfig& config) {
   return config.sgd_momentum > 0.0 ? 1 : 0;
 }
 
-size_t decision_bytes(size_t num_parameters) {
-  return aligned_size(sizeof(kernels::GradientGate)) +
-         aligned_size(num_parameters * sizeof(double)) +
-         aligned_size(num_parameters * sizeof(int64_t));
+size_t decision_bytes(size_t num_parameters, size_t num_model_parameters) {
+  const auto lists = [](size_t count) {
+    return aligned_size(count * sizeof(double)) + aligned_size(count * sizeof(int64_t));
+  };
+  const bool is_part = num_parameters != num_model_parameters;
+  return aligned_size(sizeof(kernels::GradientGate)) + lists(num_parameters) +
+         (is_part ? lists(num_model_parameters) : 0);
 }
 
 std::vector<std::string> validate(const OptimizerConfig& config) {
@@ -57,8 +64,8 @@ std::vector<std::string> validate(const OptimizerConfig& config) {
 }
 
 Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
-                     MemoryResource& memory)
-    : config_(std::move(config)), scaler_(config_.loss_scale) {
+                     MemoryResource& memory, ModelRanks model)
+    : config_(std::move(config)), scaler_(config_.loss_scale), model_(std::move(model)) {
   const std::vector<std::string> errors = validate(config_);
   check(errors.empty(), ErrorKind::usage, "{}", errors.empty() ? "" : errors.front());
 
@@ -75,14 +82,25 @@ Optimizer::Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
   for (const Slot& slot : slots_) name_order_.push_back(&slot);
   std::ranges::sort(name_order_, {}, [](const Slot* slot) { return slot->parameter->name; });
   for (const Slot* slot : name_order_) gradients_.emplace_back(slot->parameter->grad);
-  zeros_.resize(slots_.size());
-  decision_ = Buffer(decision_bytes(slots_.size()), memory);
+  const bool is_part = model_.ranks != nullptr;
+  for (const Slot* slot : name_order_) {
+    if (!is_part) break;
+    const auto found = std::ranges::lower_bound(model_.parameters, slot->parameter->name);
+    places_.push_back(
+        slot->parameter->is_copy ? kCopy : static_cast<size_t>(found - model_.parameters.begin()));
+  }
+  const size_t model_count = is_part ? model_.parameters.size() : slots_.size();
+  zeros_.resize(model_count);
+  decision_ = Buffer(decision_bytes(slots_.size(), model_count), memory);
   Arena decision(decision_.data(), decision_.size_bytes());
   const auto count = static_cast<int64_t>(slots_.size());
   gate_ = reinterpret_cast<kernels::GradientGate*>(
       decision.take({static_cast<int64_t>(sizeof(kernels::GradientGate))}, DType::u8).raw());
-  sums_N_ = decision.take({count}, DType::f64);
-  zeros_N_ = decision.take({count}, DType::i64);
+  sums_N_ = own_sums_N_ = decision.take({count}, DType::f64);
+  zeros_N_ = own_zeros_N_ = decision.take({count}, DType::i64);
+  if (model_count == slots_.size()) return;
+  sums_N_ = decision.take({static_cast<int64_t>(model_count)}, DType::f64);
+  zeros_N_ = decision.take({static_cast<int64_t>(model_count)}, DType::i64);
 }
 
 StepResult Optimizer::step(const kernels::Context& context, const StepRates& rates) {
@@ -91,8 +109,10 @@ StepResult Optimizer::step(const kernels::Context& context, const StepRates& rat
 }
 
 void Optimizer::enqueue_step(const kernels::Context& context, const StepRates& rates) {
-  kernels::tensor_square_sums(context, gradients_, sums_N_);
-  kernels::tensor_zero_counts(context, gradients_, zeros_N_);
+  kernels::tensor_square_sums(context, gradients_, own_sums_N_);
+  kernels::tensor_zero_counts(context, gradients_, own_zeros_N_);
+  share(own_sums_N_, sums_N_);
+  share(own_zeros_N_, zeros_N_);
   kernels::gate_gradients(context, sums_N_, loss_scale(), config_.clip_grad, gate_);
   update(context, rates);
 }
@@ -104,13 +124,30 @@ StepResult Optimizer::finish_step(const Stream& stream) {
   StepResult result{.loss_scale = loss_scale(), .grad_norm = gate.norm, .non_finite = {}};
   if (gate.non_finite >= 0) {
     result.skipped = true;
-    result.non_finite = name_order_[static_cast<size_t>(gate.non_finite)]->parameter->name;
+    const auto index = static_cast<size_t>(gate.non_finite);
+    result.non_finite =
+        model_.ranks != nullptr ? model_.parameters[index] : name_order_[index]->parameter->name;
   } else {
     result.num_zeros = std::reduce(zeros_.begin(), zeros_.end());
     ++num_steps_;
   }
   scaler_.update(result.skipped);
   return result;
+}
+
+void Optimizer::share(TensorView own_N, TensorView all_N) const {
+  if (model_.ranks == nullptr) return;
+  // Every sum comes from one rank and the others add zero: its bits stay.
+  const auto* first = static_cast<const std::byte*>(own_N.raw());
+  const std::vector<std::byte> own(first, first + own_N.size_bytes());
+  auto* all = static_cast<std::byte*>(all_N.raw());
+  std::memset(all, 0, all_N.size_bytes());
+  const size_t bytes = size_of(all_N.dtype());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i] == kCopy) continue;
+    std::memcpy(all + places_[i] * bytes, own.data() + i * bytes, bytes);
+  }
+  model_.ranks->all_reduce(all_N);
 }
 
 void Optimizer::update(const kernels::Context& context, const StepRates& rates) {
@@ -149,11 +186,17 @@ void Optimizer::update(const kernels::Context& context, const StepRates& rates) 
 double Optimizer::params_norm(const kernels::Context& context) const {
   std::vector<ConstTensorView> mains;
   for (const Slot* slot : name_order_) mains.emplace_back(slot->parameter->main);
-  std::vector<double> sums(mains.size());
-  kernels::sums_of_squares(context, mains, sums);
-  double total = 0.0;
-  for (const double sum : sums) total += sum;
-  return std::sqrt(total);
+  std::vector<double> own(mains.size());
+  kernels::sums_of_squares(context, mains, own);
+  std::vector<double> all = own;
+  if (model_.ranks != nullptr) {
+    all.resize(model_.parameters.size());
+    const auto view = [](std::vector<double>& sums) {
+      return TensorView(sums.data(), DType::f64, {static_cast<int64_t>(sums.size())});
+    };
+    share(view(own), view(all));
+  }
+  return std::sqrt(std::accumulate(all.begin(), all.end(), 0.0));
 }
 
 std::vector<StateTensor> Optimizer::state() const {

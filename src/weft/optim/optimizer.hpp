@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "weft/comm/communicator.hpp"
 #include "weft/device/memory_resource.hpp"
 #include "weft/kernels/context.hpp"
 #include "weft/kernels/gradient_gate.hpp"
@@ -17,8 +18,9 @@ namespace weft::optim {
 /// Every rule that `config` breaks, as sentences that name the flag; empty when it can be used.
 std::vector<std::string> validate(const OptimizerConfig& config);
 
-/// Bytes in which a step of that many parameters decides what happens.
-size_t decision_bytes(size_t num_parameters);
+/// Bytes in which a step decides what happens, on a rank with `num_parameters` of the model's
+/// `num_model_parameters`.
+size_t decision_bytes(size_t num_parameters, size_t num_model_parameters);
 
 /// State tensors that the optimizer keeps for each parameter.
 int64_t num_states(const OptimizerConfig& config);
@@ -46,14 +48,22 @@ struct StateTensor {
   TensorView value;
 };
 
+/// The ranks that hold one model together, each some of its parameters.
+struct ModelRanks {
+  comm::Communicator* ranks = nullptr;       ///< null where one rank holds the whole model
+  std::vector<std::string> parameters = {};  ///< names of the whole model's, ascending
+};
+
 /// AdamW or SGD over all parameters of a model (reference/megatron.md 6.3): updates the fp32 main
 /// values and rounds them to the model's. The state is fp32, one slab per kind, zero at the start.
-/// `parameters` must outlive the optimizer.
+/// `parameters` must outlive the optimizer. Where several ranks hold the model, all of them make
+/// the same calls: norms and zeros are those of the whole model and have the bits of one rank, and
+/// a gradient that is not finite on any rank skips the step on all.
 class Optimizer {
  public:
   /// Allocates the state. Throws Error{usage} when `config` is not valid.
   Optimizer(OptimizerConfig config, model::ParameterSet& parameters,
-            MemoryResource& memory = host_memory());
+            MemoryResource& memory = host_memory(), ModelRanks model = {});
 
   /// What the loss of the next step is multiplied by.
   double loss_scale() const { return scaler_.scale(); }
@@ -96,6 +106,9 @@ class Optimizer {
   };
 
   bool is_adam() const { return config_.optimizer == "adam"; }
+  /// Makes a list with a number for each of this rank's parameters, in name_order_, one for each of
+  /// the model's.
+  void share(TensorView own_N, TensorView all_N) const;
   void update(const kernels::Context& context, const StepRates& rates);
 
   OptimizerConfig config_;
@@ -105,11 +118,15 @@ class Optimizer {
   std::vector<Slot> slots_;                 ///< in the order of the parameters
   std::vector<const Slot*> name_order_;     ///< the same in the order of the names: order of sums
   std::vector<ConstTensorView> gradients_;  ///< in name_order_
-  std::vector<int64_t> zeros_;              ///< of finish_step
-  Buffer decision_;                         ///< what follows, on the device
+  ModelRanks model_;
+  std::vector<size_t> places_;  ///< [name_order_] in the model's parameters; kCopy: not counted
+  std::vector<int64_t> zeros_;  ///< of finish_step
+  Buffer decision_;             ///< what follows, on the device
   kernels::GradientGate* gate_ = nullptr;
-  TensorView sums_N_;   ///< of squares, one per parameter in name_order_
-  TensorView zeros_N_;  ///< likewise
+  TensorView own_sums_N_;   ///< of squares, one per parameter in name_order_
+  TensorView own_zeros_N_;  ///< likewise
+  TensorView sums_N_;       ///< one per parameter of the model; own_sums_N_ where that is the same
+  TensorView zeros_N_;      ///< likewise
   int64_t num_steps_ = 0;
 };
 

@@ -109,10 +109,12 @@ void Executor::begin_step(int64_t num_microbatches, bool with_backward) {
   ++step_;
   step_microbatches_ = num_microbatches;
   stages_.begin_step(num_microbatches, with_backward);
-  log_.clear();
   noted_.assign(kExchanged.size() * static_cast<size_t>(stages_.num_chunks()), 0);
   ready_at_.assign(3 * static_cast<size_t>(stages_.num_chunks() * num_microbatches), 0.0);
   start_ = Clock::now();
+  if (!with_backward) return;
+  log_.clear();
+  log_start_ = std::chrono::duration<double, std::micro>(start_.time_since_epoch()).count();
 }
 
 double Executor::now() const {

@@ -59,6 +59,9 @@ class Executor {
   /// What this rank did in the last step, in microseconds since it began.
   const std::vector<schedule::CommitEntry>& log() const { return log_; }
 
+  /// When that step began, in microseconds of a clock that the ranks of one machine share.
+  double log_start() const { return log_start_; }
+
   /// Bytes of the activations of all slots.
   size_t activation_bytes() const { return stages_.activation_bytes(); }
 
@@ -91,6 +94,7 @@ class Executor {
   int64_t step_microbatches_ = 0;  ///< of the step that runs
   Clock::time_point start_{};
   std::vector<schedule::CommitEntry> log_;
+  double log_start_ = 0;
   std::vector<int64_t> noted_;    ///< [F, B][chunk]: messages of other ranks that were noted
   std::vector<double> ready_at_;  ///< [F, B, W][chunk][microbatch]: when its last input was there
   std::mutex waiting_mutex_;

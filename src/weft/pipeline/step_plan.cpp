@@ -25,7 +25,8 @@ StepPlan follow(schedule::PipelineSchedule order, int64_t rank) {
 StepPlan decide(schedule::PipelineSchedule order, DynamicOrder dynamic, int64_t rank) {
   const schedule::Graph& graph = *dynamic.graph;
   const schedule::RankState checked(graph, rank, dynamic.cap);
-  StepPlan plan = follow(std::move(order), rank);
+  StepPlan plan;
+  plan.order = std::move(order);
   const int64_t all = graph.stages().num_chunks * graph.num_microbatches();
   plan.slots.activations = std::min(dynamic.cap.value_or(all), all);
   plan.dynamic = std::move(dynamic);

@@ -22,7 +22,7 @@ struct DynamicOrder {
 
 /// In which order a step runs, and what it takes on one rank.
 struct StepPlan {
-  /// The order of all ranks. With `dynamic` only that of evaluations follows it.
+  /// The order of all ranks; with `dynamic` a plan that policies may know.
   schedule::PipelineSchedule order;
   StageSlots slots;
   std::optional<DynamicOrder> dynamic = std::nullopt;
@@ -35,8 +35,8 @@ struct StepPlan {
 /// Error{usage} when the order is not one that ends.
 StepPlan follow(schedule::PipelineSchedule order, int64_t rank);
 
-/// A plan whose policies decide, with the memory that they are given on pipeline rank `rank`;
-/// `order` as in follow. Throws Error{usage} when the cap cannot hold one microbatch.
+/// A plan whose policies decide, with the memory that they are given on pipeline rank `rank`.
+/// Throws Error{usage} when the cap cannot hold one microbatch.
 StepPlan decide(schedule::PipelineSchedule order, DynamicOrder dynamic, int64_t rank);
 
 }  // namespace weft::pipeline

@@ -220,4 +220,25 @@ Explanation explain(const CommitLog& log) {
   return result;
 }
 
+Efficiency efficiency(const CommitLog& log) {
+  const LogIndex index(log);
+  Graph graph = measured_graph(log, index);
+  for (int64_t stage = 0; stage < log.stages.num_stages(); ++stage) {
+    for (int64_t m = 0; m < log.num_microbatches; ++m) {
+      graph.set_forward_latency(stage, m, 0);
+      graph.set_backward_latency(stage, m, 0);
+    }
+  }
+  double work = 0;
+  for (const std::vector<CommitEntry>& rank : log.ranks) {
+    for (const CommitEntry& entry : rank) work += entry.end - entry.start;
+  }
+  Efficiency result;
+  result.makespan = log.makespan();
+  const double capacity = result.makespan * static_cast<double>(log.ranks.size());
+  result.bubble = capacity > 0 ? 1 - work / capacity : 0;
+  result.bound = makespan_bounds(graph).largest();
+  return result;
+}
+
 }  // namespace weft::schedule

@@ -47,6 +47,19 @@ struct Explanation {
   double gap() const { return bound > 0 ? makespan / bound - 1 : 0; }
 };
 
+/// How well the ranks were used in a recorded step.
+struct Efficiency {
+  double makespan = 0;
+  double bubble = 0;  ///< 1 - mean work of a rank / makespan
+  double bound = 0;   ///< lower bound for the measured durations, without latencies
+
+  /// makespan / bound - 1
+  double gap() const { return bound > 0 ? makespan / bound - 1 : 0; }
+};
+
+/// The figures of a complete step; cheaper than explaining it.
+Efficiency efficiency(const CommitLog& log);
+
 /// Explains a complete step. Throws Error{data} when the log's order could not have run.
 Explanation explain(const CommitLog& log);
 

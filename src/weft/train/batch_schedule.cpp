@@ -19,6 +19,18 @@ BatchSize BatchSchedule::at(int64_t consumed_samples) const {
   return rounded(ramp_->start + step_at(consumed_samples) * ramp_->increment);
 }
 
+std::vector<int64_t> BatchSchedule::sizes() const {
+  std::vector<int64_t> sizes;
+  if (ramp_) {
+    for (int64_t asked = ramp_->start; asked < global_batch_size_; asked += ramp_->increment) {
+      const int64_t run = rounded(asked).run;
+      if (run > 0 && (sizes.empty() || sizes.back() != run)) sizes.push_back(run);
+    }
+  }
+  if (sizes.empty() || sizes.back() != full().run) sizes.push_back(full().run);
+  return sizes;
+}
+
 TrainLength BatchSchedule::length(int64_t train_samples) const {
   TrainLength length;
   const int64_t ramp_end = ramp_ ? std::min(ramp_->samples, train_samples) : -1;

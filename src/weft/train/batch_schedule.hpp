@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace weft::train {
 
@@ -36,6 +37,8 @@ class BatchSchedule {
   BatchSize at(int64_t consumed_samples) const;
   /// Batch after the ramp; evaluations always use it.
   BatchSize full() const { return rounded(global_batch_size_); }
+  /// Every size that an iteration can have, ascending: what runs in them is BatchSize::run.
+  std::vector<int64_t> sizes() const;
   /// Length of a run of `train_samples` samples. As in Megatron, the ramp's last iteration may ask
   /// for more samples than that, and what fills no whole batch after the ramp is left out.
   TrainLength length(int64_t train_samples) const;

@@ -12,6 +12,9 @@
 #include "weft/train/option_rules.hpp"
 #include "weft/train/option_status.hpp"
 #include "weft/train/option_table.hpp"
+#include "weft/train/parallel_rules.hpp"
+#include "weft/train/pipeline_rules.hpp"
+#include "weft/train/pipeline_setup.hpp"
 #include "weft/train/saturating_product.hpp"
 
 namespace weft::train {
@@ -193,6 +196,29 @@ TimingOption timing_option(const OptionValues& values) {
   return option == "all" ? TimingOption::all : TimingOption::minmax;
 }
 
+PipelineConfig pipeline_config(const OptionValues& values) {
+  PipelineConfig pipeline;
+  pipeline.split = layer_split(values);
+  pipeline.schedule = values.text("pipeline_schedule");
+  pipeline.dynamic = values.flag("use_dpp");
+  if (pipeline.schedule == "dynamic") {
+    pipeline.schedule.clear();
+    pipeline.dynamic = true;
+  }
+  const std::string mapping = values.text("pipeline_mapping");
+  if (mapping != "auto") {
+    pipeline.mapping = mapping == "wave" ? schedule::Mapping::wave : schedule::Mapping::loop;
+  }
+  pipeline.group_size = values.maybe_integer("microbatch_group_size_per_vp_stage").value_or(0);
+  pipeline.dpp_order = values.text("dpp_order");
+  pipeline.memory_budget = values.maybe_integer("dpp_memory_budget");
+  pipeline.replay = values.text("replay_schedule");
+  pipeline.commit_log = values.text("commit_log");
+  pipeline.timeout_minutes = values.real("distributed_timeout_minutes");
+  pipeline.faults = comm::parse_faults(values.text("inject"));
+  return pipeline;
+}
+
 void set_loop(const OptionValues& values, TrainConfig& config) {
   config.sequence_length = values.integer("seq_length");
   config.micro_batch_size = values.integer("micro_batch_size");
@@ -303,6 +329,7 @@ TrainConfig make_train_config(const OptionValues& values) {
   config.tokenizer = tokenizer_config(values);
   config.optimizer = optimizer_config(values);
   config.schedule = schedule_config(values);
+  config.pipeline = pipeline_config(values);
   set_loop(values, config);
   set_output(values, config);
   return config;
@@ -323,6 +350,9 @@ PreparedRun prepare_run(const OptionSources& sources) {
   std::vector<OptionProblem> problems = parsed.problems;
   check_statuses(parsed.values, problems, parsed.warnings);
   warn_without_tensorboard(parsed.values, parsed.warnings);
+  for (std::string& line : pipeline_warnings(parsed.values)) {
+    parsed.warnings.push_back(std::move(line));
+  }
   ResolvedOptions options = resolve_options(parsed);
   for (const OptionProblem& broken : check_rules(options.values)) {
     if (!follows_from(broken, parsed.problems)) problems.push_back(broken);
@@ -332,6 +362,8 @@ PreparedRun prepare_run(const OptionSources& sources) {
   if (const auto job = sources.environment.find("SLURM_JOB_ID"); job != sources.environment.end()) {
     config.job_id = job->second;
   }
+  const PipelineSetup checked(config);
+  if (config.pipeline.num_ranks() > 1) (void)checked.slots(0);  // a plan for every batch size
   return {std::move(config), std::move(options)};
 }
 

@@ -77,6 +77,7 @@ std::string value_words(const OptionSpec& spec) {
     case OptionKind::integer:
       return spec.choices.empty() ? "N" : std::string(spec.choices);
     case OptionKind::real:
+    case OptionKind::number:
       return "X";
     case OptionKind::integer_list:
       return "N ...";

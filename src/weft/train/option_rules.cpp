@@ -11,6 +11,7 @@
 #include "weft/train/model_rules.hpp"
 #include "weft/train/option_table.hpp"
 #include "weft/train/parallel_rules.hpp"
+#include "weft/train/pipeline_rules.hpp"
 #include "weft/train/precision_rules.hpp"
 
 namespace weft::train {
@@ -155,11 +156,7 @@ void Rules::sizes() {
 
 void Rules::ranks() {
   append(check_parallel(values_));
-  if (!values_.given("world_size")) return;
-  const int64_t world = values_.integer("world_size");
-  require(world == 1,
-          fmt::format("weft trains on one rank so far (got world size {}, expected 1)", world),
-          "--world-size 1");
+  append(check_pipeline(values_));
 }
 
 void Rules::batches() {

@@ -12,7 +12,8 @@ enum class OptionKind {
   flag_or_integer,  ///< no word: True; one word: an integer (--use-dpp 1)
   integer,
   real,
-  text,  ///< any word, or one of `choices`
+  number,  ///< an integer or a real, printed as it was written
+  text,    ///< any word, or one of `choices`
   boolean,
   integer_list,
   text_list,

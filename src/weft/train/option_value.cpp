@@ -132,6 +132,9 @@ OptionValue parse_one(const OptionSpec& spec, const std::string& word,
       return parse_integer_word(spec, word, problem);
     case OptionKind::integer_or_list:
       return parse_integer_or_list(spec, word, problem);
+    case OptionKind::number:
+      if (const auto whole = parse_integer(word)) return *whole;
+      [[fallthrough]];
     case OptionKind::real: {
       const std::optional<double> value = parse_real(word);
       if (value) return *value;

@@ -3,13 +3,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "weft/comm/fault.hpp"
+#include "weft/parallel/layer_split.hpp"
 #include "weft/schedule/stage_map.hpp"
 
 namespace weft::train {
 
-/// How the order of a pipeline's tasks is chosen.
+/// How a run's layers are spread over a pipeline, and in which order its tasks run.
 struct PipelineConfig {
+  parallel::LayerSplit split;  ///< whose number of layers is the model's
   /// --pipeline-schedule: a name or a .csv file; empty: 1f1b, or interleaved with virtual chunks.
   std::string schedule;
   std::optional<schedule::Mapping> mapping;  ///< --pipeline-mapping; absent: auto
@@ -17,11 +21,15 @@ struct PipelineConfig {
   int64_t group_size = 0;
   bool dynamic = false;            ///< --use-dpp, or --pipeline-schedule dynamic
   std::string dpp_order = "auto";  ///< --dpp-order
-  /// --dpp-memory-budget, bytes of activations of a rank; absent: what the static schedule holds
-  /// and one microbatch more.
+  /// --dpp-memory-budget, bytes of a rank's activations; absent: what 1f1b or interleaved would
+  /// hold and a chunk's microbatch per chunk more.
   std::optional<int64_t> memory_budget;
-  std::string replay;      ///< --replay-schedule: a commit log whose order is followed
-  std::string commit_log;  ///< --commit-log: where the last step's log is written
+  std::string replay;               ///< --replay-schedule: a commit log whose order is followed
+  std::string commit_log;           ///< --commit-log: where the last step's log is written
+  double timeout_minutes = 10;      ///< --distributed-timeout-minutes
+  std::vector<comm::Fault> faults;  ///< --inject
+
+  int64_t num_ranks() const { return split.pp; }
 };
 
 }  // namespace weft::train

@@ -22,6 +22,11 @@ struct TensorboardConfig {
   bool validation_ppl = false;  ///< --log-validation-ppl-to-tensorboard
   bool memory = false;          ///< --log-memory-to-tensorboard
   bool world_size = false;      ///< --log-world-size-to-tensorboard
+
+  /// Whether the points of `iteration` are written.
+  bool takes(int64_t iteration) const {
+    return !directory.empty() && iteration % log_interval == 0;
+  }
 };
 
 /// What an evaluation found, and how far training was.
@@ -45,8 +50,6 @@ class TensorboardLog {
 
   /// Every argument as a text.
   void write_arguments(std::span<const Argument> arguments, int64_t iteration);
-  /// Whether the points of `iteration` are wanted.
-  bool takes(int64_t iteration) const { return iteration % config_.log_interval == 0; }
   /// The iteration's values; `report.losses` are those of this iteration alone.
   void write_iteration(const IterationReport& report);
   /// With --log-timers-to-tensorboard: a part's time, seconds per iteration.

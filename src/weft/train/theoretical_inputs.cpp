@@ -28,6 +28,10 @@ TheoreticalLayout theoretical_layout(const TrainConfig& config) {
   layout.sequence_length = config.sequence_length;
   layout.micro_batch_size = config.micro_batch_size;
   layout.num_microbatches = config.global_batch_size / config.micro_batch_size;
+  layout.pipeline_parallel = config.pipeline.num_ranks();
+  if (config.pipeline.split.is_interleaved()) {
+    layout.virtual_chunks = config.pipeline.split.num_chunks();
+  }
   layout.selective_recompute = config.model.recompute.attention();
   return layout;
 }

@@ -12,6 +12,7 @@
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/batch_schedule.hpp"
 #include "weft/train/console_lines.hpp"
+#include "weft/train/pipeline_config.hpp"
 #include "weft/train/schedule_record.hpp"
 #include "weft/train/tensorboard_log.hpp"
 
@@ -25,6 +26,7 @@ struct TrainConfig {
   tokenizer::TokenizerConfig tokenizer;
   optim::OptimizerConfig optimizer;
   optim::ScheduleConfig schedule;
+  PipelineConfig pipeline;
 
   int64_t sequence_length = 0;              ///< --seq-length
   int64_t micro_batch_size = 0;             ///< --micro-batch-size

@@ -1,22 +1,25 @@
 #include "weft/train/trainer.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 
 #include "weft/base/error.hpp"
 #include "weft/model/gpt_parameters.hpp"
 #include "weft/optim/schedule.hpp"
-#include "weft/schedule/single_stage.hpp"
 #include "weft/train/batch_source.hpp"
 #include "weft/train/memory_plan.hpp"
+#include "weft/train/rank_log.hpp"
 
 namespace weft::train {
 
 namespace {
 
-model::ParameterSet initial_parameters(const TrainConfig& config, MemoryResource& memory,
-                                       const Stream& stream) {
-  model::ParameterSet parameters = model::make_gpt_parameters(config.model, memory, stream);
+model::ParameterSet initial_parameters(const TrainConfig& config,
+                                       std::span<const parallel::StageLayers> parts,
+                                       MemoryResource& memory, const Stream& stream) {
+  model::ParameterSet parameters = model::make_gpt_parameters(config.model, parts, memory, stream);
   if (config.draw_weights) {
     parameters.initialize(config.seed);
   } else {
@@ -46,33 +49,69 @@ class TimedSource final : public pipeline::MicrobatchSource {
 Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
                  const comm::RankContext& rank, const ComputeDevice& device)
     : config_(config),
-      rank_(rank.rank),
+      rank_(rank),
+      setup_(config),
+      parts_(setup_.parts(rank.rank)),
+      evaluation_plan_(setup_.evaluation_plan(rank.rank)),
       shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
       batches_(config.batch_schedule()),
       device_(device),
       stream_(device.make_stream()),
-      memory_(static_cast<size_t>(plan_memory(config, stream_).total()), device_.memory()),
-      parameters_(initial_parameters(config, memory_, stream_)),
-      model_(stream_, config.model, shape_, model::BackwardMode::fused, parameters_,
+      buffer_bytes_(static_cast<size_t>(plan_memory(config, stream_, rank.rank).buffer_bytes)),
+      memory_(static_cast<size_t>(plan_memory(config, stream_, rank.rank).block()),
+              device_.memory()),
+      parameters_(initial_parameters(config, parts_, memory_, stream_)),
+      model_(stream_, config.model, parts_, shape_, setup_.backward_mode(), parameters_,
              {.hidden = config.model.hidden_dropout,
               .attention = config.model.attention_dropout,
               .seed = config.seed},
              memory_),
-      executor_(model_, schedule::accumulate(num_microbatches(batches_.at(0))),
-                num_microbatches(batches_.at(0)), memory_),
-      optimizer_(config.optimizer, parameters_, memory_) {
+      executor_(model_, first_plan(), place_of(setup_, rank_), memory_),
+      optimizer_(config.optimizer, parameters_, memory_, model_ranks()) {
   check(memory_.used_bytes() == memory_.size_bytes(), ErrorKind::internal,
         "the memory plan of {} bytes holds {}", memory_.size_bytes(), memory_.used_bytes());
+  const auto head = static_cast<int>(setup_.partition().head_pp_rank());
+  if (config.model.tied_embeddings && head != 0 && (rank_.rank == 0 || rank_.rank == head)) {
+    tied_ranks_.emplace(*rank_.endpoint, comm::RankGroup{"embedding", {0, head}});
+  }
   if (datasets.train == nullptr) return;
   train_source_.emplace(*datasets.train, sampler_config(datasets.train->size()), shape_,
                         config_.model);
+}
+
+pipeline::PipelinePlace Trainer::place_of(const PipelineSetup& setup,
+                                          const comm::RankContext& rank) {
+  pipeline::PipelinePlace place;
+  place.stages = setup.stages();
+  place.rank = rank.rank;
+  if (setup.stages().num_ranks == 1) return place;
+  place.endpoint = rank.endpoint;
+  place.world_ranks.clear();
+  for (int r = 0; r < rank.world_size; ++r) place.world_ranks.push_back(r);
+  return place;
+}
+
+/// The plan of the first iteration with room for all that follow.
+pipeline::StepPlan Trainer::first_plan() const {
+  pipeline::StepPlan plan = setup_.plan(rank_.rank, num_microbatches(batches_.at(0)));
+  plan.slots = setup_.slots(rank_.rank);
+  return plan;
+}
+
+optim::ModelRanks Trainer::model_ranks() const {
+  if (!is_split()) return {};
+  return {.ranks = &rank_.world(), .parameters = model::gpt_parameter_names(config_.model)};
+}
+
+void Trainer::set_plan(int64_t num_microbatches) {
+  executor_.set_plan(setup_.plan(rank_.rank, num_microbatches));
 }
 
 IterationResult Trainer::train_iteration() {
   const auto start = std::chrono::steady_clock::now();
   const BatchSize batch = next_batch();
   if (const int64_t count = num_microbatches(batch); count != executor_.num_microbatches()) {
-    executor_.set_schedule(schedule::accumulate(count), count);
+    set_plan(count);
   }
   train_source_->start_iteration(state_.consumed_train_samples);
 
@@ -82,7 +121,7 @@ IterationResult Trainer::train_iteration() {
   if (device_.is_gpu()) train_source_->prefetch(state_.consumed_train_samples + batch.run);
   IterationResult result;
   result.batch_size = batch.run;
-  result.loss = model_.take_loss();
+  result.loss = share(model_.take_loss());
   result.step = optimizer_.finish_step(stream_);
   check_finite(result);
 
@@ -92,7 +131,56 @@ IterationResult Trainer::train_iteration() {
   result.decoupled_learning_rate =
       optim::decoupled_learning_rate(config_.schedule, state_.schedule_samples);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  learn_durations();
   return result;
+}
+
+model::LossSum Trainer::share(model::LossSum loss) const {
+  if (!is_split()) return loss;
+  std::array<double, 2> sums{loss.loss, loss.tokens};  // zero on all ranks but one
+  rank_.world().all_reduce(TensorView(sums.data(), DType::f64, {2}));
+  return {.loss = sums[0], .tokens = sums[1]};
+}
+
+void Trainer::join_tied_gradients() {
+  if (tied_ranks_) tied_ranks_->all_reduce(parameters_.at(model::kWordEmbeddings).grad);
+}
+
+/// The first step measures what estimates only guess; later ones measure more quietly.
+void Trainer::learn_durations() {
+  ++run_iterations_;
+  if (!is_split() || !setup_.uses_durations()) return;
+  if (run_iterations_ != 1 && run_iterations_ < 4 * learned_at_) return;
+  learned_at_ = run_iterations_;
+  setup_.set_durations(mean_durations(last_step()));
+  set_plan(executor_.num_microbatches());
+}
+
+std::vector<std::vector<double>> Trainer::of_all_ranks(std::span<const double> values) const {
+  if (!is_split()) return {{values.begin(), values.end()}};
+  const auto count = static_cast<int64_t>(values.size());
+  std::vector<double> all(values.size() * static_cast<size_t>(rank_.world_size));
+  rank_.world().all_gather(ConstTensorView(values.data(), DType::f64, {count}),
+                           TensorView(all.data(), DType::f64, {count * rank_.world_size}));
+  std::vector<std::vector<double>> ranks;
+  for (auto from = all.begin(); from != all.end(); from += count) {
+    ranks.emplace_back(from, from + count);
+  }
+  return ranks;
+}
+
+schedule::CommitLog Trainer::last_step() const {
+  const std::array<double, 1> own_count{static_cast<double>(executor_.log().size())};
+  size_t most = 0;
+  for (const auto& count : of_all_ranks(own_count)) {
+    most = std::max(most, static_cast<size_t>(count[0]));
+  }
+  const RankLog own{.start = executor_.log_start(), .entries = executor_.log()};
+  std::vector<RankLog> ranks;
+  for (const std::vector<double>& packed : of_all_ranks(pack(own, most))) {
+    ranks.push_back(unpack(packed));
+  }
+  return join(setup_.stages(), executor_.num_microbatches(), ranks);
 }
 
 /// Times a part of an iteration where --timing-log-level asks for it, a GPU's work included.
@@ -116,12 +204,15 @@ void Trainer::enqueue_gradients() {
   const PartTimer timer(*this, observe::timer_name::kForwardBackward);
   const auto mean =
       config_.per_token_loss ? pipeline::LossMean::tokens : pipeline::LossMean::microbatches;
+  // The logs of all ranks count from one moment.
+  if (is_split()) rank_.world().barrier();
   if (config_.timing_log_level < 2) {
     executor_.enqueue_step(*train_source_, optimizer_.loss_scale(), mean);
-    return;
+  } else {
+    TimedSource source(*train_source_, timers_);
+    executor_.enqueue_step(source, optimizer_.loss_scale(), mean);
   }
-  TimedSource source(*train_source_, timers_);
-  executor_.enqueue_step(source, optimizer_.loss_scale(), mean);
+  join_tied_gradients();
 }
 
 void Trainer::enqueue_update() {
@@ -151,14 +242,14 @@ void Trainer::check_finite(const IterationResult& result) const {
   const int64_t iteration = state_.iteration + 1;
   if (!std::isfinite(result.loss.mean())) {
     fail_with_hint(ErrorKind::numeric, "a smaller --lr, or --no-check-for-nan-in-loss-and-grad",
-                   "Rank {}, iteration {}: the loss is {} (expected a finite number)", rank_,
+                   "Rank {}, iteration {}: the loss is {} (expected a finite number)", rank_.rank,
                    iteration, result.loss.mean());
   }
   // A dynamic loss scale finds its value by overflows: they skip the step.
   if (result.step.skipped && !config_.optimizer.loss_scale.dynamic) {
     fail_with_hint(ErrorKind::numeric,
                    "a smaller --lr or --clip-grad, or --no-check-for-nan-in-loss-and-grad",
-                   "Rank {}, iteration {}: the gradient of {} is not finite", rank_, iteration,
+                   "Rank {}, iteration {}: the gradient of {} is not finite", rank_.rank, iteration,
                    result.step.non_finite);
   }
 }
@@ -169,9 +260,9 @@ model::LossSum Trainer::evaluate(const data::Dataset& dataset, int64_t consumed_
   model::LossSum total;
   for (int64_t i = 0; i < config_.eval_iters; ++i) {
     source.start_iteration(consumed_samples + i * batch.run);
-    total += executor_.evaluate(source, num_microbatches(batch));
+    total += executor_.evaluate(source, evaluation_plan_);
   }
-  return total;
+  return share(total);
 }
 
 data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "weft/checkpoint/train_state.hpp"
 #include "weft/comm/rank_context.hpp"
@@ -14,7 +16,9 @@
 #include "weft/observe/timers.hpp"
 #include "weft/optim/optimizer.hpp"
 #include "weft/pipeline/executor.hpp"
+#include "weft/schedule/commit_log.hpp"
 #include "weft/train/batch_source.hpp"
+#include "weft/train/pipeline_setup.hpp"
 #include "weft/train/train_config.hpp"
 
 namespace weft::train {
@@ -29,8 +33,9 @@ struct IterationResult {
   int64_t batch_size = 0;  ///< samples of the iteration
 };
 
-/// One rank's training state and the two things done with it: an iteration and an evaluation.
-/// Prints nothing; pretrain.cpp drives it.
+/// One rank's training state and the two things done with it: an iteration and an evaluation. All
+/// ranks of a run call the same functions in the same order, those that are marked collective
+/// included. Prints nothing; pretrain.cpp drives it.
 class Trainer {
  public:
   /// Takes all memory of the run from `device`. `config` is complete (its vocabulary is known);
@@ -39,7 +44,8 @@ class Trainer {
   Trainer(const TrainConfig& config, const data::Datasets& datasets, const comm::RankContext& rank,
           const ComputeDevice& device = ComputeDevice());
 
-  /// Runs one iteration: all microbatches, the optimizer, the counters. Throws Error{numeric} when
+  /// Runs one iteration: all microbatches, the optimizer, the counters. Collective; loss and norm
+  /// are those of the whole model on every rank. Throws Error{numeric} when
   /// the loss or the gradient norm is not finite and config.check_for_nan is on.
   IterationResult train_iteration();
 
@@ -49,7 +55,8 @@ class Trainer {
   /// Batch of the next iteration.
   BatchSize next_batch() const { return batches_.at(state_.consumed_train_samples); }
 
-  /// Loss over `config.eval_iters` batches of `dataset` that start at `consumed_samples`.
+  /// Loss over `config.eval_iters` batches of `dataset` that start at `consumed_samples`, on every
+  /// rank. Collective.
   model::LossSum evaluate(const data::Dataset& dataset, int64_t consumed_samples);
 
   model::ParameterSet& parameters() { return parameters_; }
@@ -63,15 +70,36 @@ class Trainer {
   optim::Optimizer& optimizer() { return optimizer_; }
   /// Counters of the run, saved with every checkpoint.
   checkpoint::TrainState& state() { return state_; }
-  /// L2 norm of all parameters.
+  /// L2 norm of all parameters of the model. Collective.
   double params_norm() const;
+
+  /// `values` of every rank, by rank. Collective; all pass equally many.
+  std::vector<std::vector<double>> of_all_ranks(std::span<const double> values) const;
+  bool is_first_rank() const { return rank_.is_first(); }
+  /// The ranks of the run; null where there is one.
+  comm::Communicator* ranks() const { return is_split() ? &rank_.world() : nullptr; }
+  /// What all ranks did in the last iteration, in microseconds since it began. Collective.
+  schedule::CommitLog last_step() const;
+  const PipelineSetup& pipeline() const { return setup_; }
 
   /// Memory of the process, or what is in use on the run's GPU, which never falls during a run.
   ProcessMemory memory_in_use() const;
   /// Bytes of the one block of memory that the run holds from start to end.
-  size_t planned_bytes() const { return memory_.size_bytes(); }
+  size_t planned_bytes() const { return memory_.size_bytes() + buffer_bytes_; }
 
  private:
+  bool is_split() const { return setup_.stages().num_ranks > 1; }
+  static pipeline::PipelinePlace place_of(const PipelineSetup& setup,
+                                          const comm::RankContext& rank);
+  pipeline::StepPlan first_plan() const;
+  optim::ModelRanks model_ranks() const;
+  /// Adds both ends' gradients of a tied table that two ranks hold.
+  void join_tied_gradients();
+  /// The loss that one rank knows, on all.
+  model::LossSum share(model::LossSum loss) const;
+  /// Plans the next steps by what the last one took.
+  void learn_durations();
+  void set_plan(int64_t num_microbatches);
   int64_t num_microbatches(const BatchSize& batch) const {
     return batch.run / config_.micro_batch_size;
   }
@@ -83,19 +111,26 @@ class Trainer {
   data::SamplerConfig sampler_config(int64_t total_samples) const;
 
   TrainConfig config_;
-  int rank_;
+  comm::RankContext rank_;
+  PipelineSetup setup_;
+  std::vector<parallel::StageLayers> parts_;
+  pipeline::StepPlan evaluation_plan_;
   model::MicrobatchShape shape_;
   BatchSchedule batches_;
   std::optional<BatchSource> train_source_;  ///< empty without training data
   ComputeDevice device_;
   mutable Stream stream_;
+  size_t buffer_bytes_;
   PlannedMemory memory_;
   model::ParameterSet parameters_;
   model::RankModel model_;
   pipeline::Executor executor_;
+  std::optional<comm::Communicator> tied_ranks_;  ///< the two that hold a tied table
   optim::Optimizer optimizer_;
   checkpoint::TrainState state_;
   observe::Timers timers_;
+  int64_t learned_at_ = 0;  ///< iterations of this run after which durations were last taken
+  int64_t run_iterations_ = 0;
 };
 
 }  // namespace weft::train

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "weft/base/error.hpp"
+#include "weft/base/files.hpp"
 #include "weft/checkpoint/checkpoint.hpp"
 #include "weft/device/process_memory.hpp"
+#include "weft/schedule/commit_log_csv.hpp"
 #include "weft/train/console_lines.hpp"
 #include "weft/train/exit_signals.hpp"
 #include "weft/train/theoretical_inputs.hpp"
@@ -29,6 +32,7 @@ TrainingLoop::TrainingLoop(const TrainConfig& config, const data::Datasets& data
       datasets_(datasets),
       record_(std::move(record)),
       trainer_(trainer),
+      is_first_(trainer.is_first_rank()),
       observers_(observers),
       process_start_(process_start),
       saved_iteration_(trainer.state().iteration),
@@ -57,7 +61,19 @@ TrainingEnd TrainingLoop::train() {
     }
   }
   save();
+  write_commit_log();
   return TrainingEnd::complete;
+}
+
+void TrainingLoop::write_commit_log() const {
+  const std::string& path = config_.pipeline.commit_log;
+  if (path.empty()) return;
+  const schedule::CommitLog log = trainer_.last_step();
+  if (!is_first() || log.makespan() == 0) return;  // nothing was trained
+  AtomicFile file(path, ErrorKind::data);
+  file.write(schedule::to_csv(log));
+  file.commit();
+  observers_.logger.info("wrote " + path);
 }
 
 void TrainingLoop::save_before_larger_batch() {
@@ -78,6 +94,7 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
       flops_per_iteration(theoretical_model(config_), config_.sequence_length, result.batch_size);
   const double tokens = static_cast<double>(result.batch_size * config_.sequence_length);
   const double tokens_per_s = tokens / result.seconds;
+  const schedule::Efficiency efficiency = last_efficiency();
   if (observers_.metrics != nullptr) {
     observers_.metrics->write(
         observe::IterationRecord{.iteration = iteration(),
@@ -90,8 +107,8 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
                                  .skipped = result.step.skipped,
                                  .step_s = result.seconds,
                                  .tokens_per_s = tokens_per_s,
-                                 .bubble = 0.0,
-                                 .bound_gap = 0.0,
+                                 .bubble = efficiency.bubble,
+                                 .bound_gap = efficiency.gap(),
                                  .peak_bytes = trainer_.memory_in_use().peak_resident});
   }
   if (observers_.progress != nullptr) {
@@ -103,10 +120,15 @@ void TrainingLoop::record_iteration(const IterationResult& result) {
   }
 }
 
+schedule::Efficiency TrainingLoop::last_efficiency() const {
+  if (config_.metrics_file.empty() || config_.pipeline.num_ranks() == 1) return {};
+  const schedule::CommitLog log = trainer_.last_step();
+  return is_first() ? schedule::efficiency(log) : schedule::Efficiency{};
+}
+
 void TrainingLoop::report_iteration(const IterationResult& result) {
   const bool line_due = iteration() % config_.log_interval == 0;
-  const bool points_due =
-      observers_.tensorboard != nullptr && observers_.tensorboard->takes(iteration());
+  const bool points_due = config_.tensorboard.takes(iteration());
   if (!line_due && !points_due) return;
   IterationReport report = describe(result);
   if (points_due) draw_iteration(report);
@@ -133,17 +155,19 @@ IterationReport TrainingLoop::describe(const IterationResult& result) const {
 }
 
 void TrainingLoop::draw_iteration(const IterationReport& report) {
-  TensorboardLog& log = *observers_.tensorboard;
+  TensorboardLog* log = observers_.tensorboard;
   if (config_.tensorboard.timers) {
     // As in Megatron the timers start again here, and the next iteration line has no timer block.
     observe::Timers& timers = trainer_.timers();
     for (const std::string& name : timers.names()) {
       const double seconds = timers.take_ms(name) / 1e3;
-      log.write_timer(name, seconds / static_cast<double>(interval_.iterations), iteration());
+      if (log == nullptr) continue;
+      log->write_timer(name, seconds / static_cast<double>(interval_.iterations), iteration());
     }
   }
-  log.write_iteration(report);
-  if (config_.tensorboard.memory) log.write_memory(memory_now());
+  if (log == nullptr) return;
+  log->write_iteration(report);
+  if (config_.tensorboard.memory) log->write_memory(memory_now());
 }
 
 void TrainingLoop::print_iteration(IterationReport report) {
@@ -175,7 +199,20 @@ void TrainingLoop::print_first_report() {
        memory_report(theoretical_model(config_), theoretical_layout(config_))) {
     print(line);
   }
-  print(memory_line(memory_now()));
+  const MemoryReport own = memory_now();
+  const std::array<double, 3> figures{static_cast<double>(own.allocated),
+                                      static_cast<double>(own.reserved),
+                                      static_cast<double>(own.max_reserved)};
+  int rank = 0;
+  for (const std::vector<double>& of : trainer_.of_all_ranks(figures)) {
+    const auto allocated = static_cast<int64_t>(of[0]);
+    print(memory_line({.rank = rank++,
+                       .iteration = iteration(),
+                       .allocated = allocated,
+                       .max_allocated = allocated,
+                       .reserved = static_cast<int64_t>(of[1]),
+                       .max_reserved = static_cast<int64_t>(of[2])}));
+  }
 }
 
 MemoryReport TrainingLoop::memory_now() const {
@@ -191,9 +228,15 @@ MemoryReport TrainingLoop::memory_now() const {
 
 void TrainingLoop::print_timers(int64_t iterations) {
   observe::Timers& timers = trainer_.timers();
-  std::vector<TimerTimes> times;
+  std::vector<double> own;
   for (const std::string& name : timers.names()) {
-    times.push_back({name, {timers.take_ms(name) / static_cast<double>(iterations)}});
+    own.push_back(timers.take_ms(name) / static_cast<double>(iterations));
+  }
+  std::vector<TimerTimes> times;
+  if (own.empty()) return;
+  for (const std::string& name : timers.names()) times.push_back({name, {}});
+  for (const std::vector<double>& rank : trainer_.of_all_ranks(own)) {
+    for (size_t i = 0; i < times.size(); ++i) times[i].rank_ms.push_back(rank[i]);
   }
   for (const std::string& line : timer_block(config_.timing_option, times)) print(line);
 }
@@ -203,8 +246,9 @@ void TrainingLoop::evaluate(const data::Dataset& dataset, const std::string& spl
   timers_.start(observe::timer_name::kEvaluate);
   const double loss = trainer_.evaluate(dataset, consumed_samples).mean();
   timers_.stop(observe::timer_name::kEvaluate);
-  const TimerTimes time{.name = std::string(observe::timer_name::kEvaluate),
-                        .rank_ms = {timers_.take_ms(observe::timer_name::kEvaluate)}};
+  TimerTimes time{.name = std::string(observe::timer_name::kEvaluate), .rank_ms = {}};
+  const double own_ms = timers_.take_ms(observe::timer_name::kEvaluate);
+  for (const auto& rank : trainer_.of_all_ranks({&own_ms, 1})) time.rank_ms.push_back(rank[0]);
   for (const std::string& line : timer_block(config_.timing_option, {&time, 1})) print(line);
   const std::vector<std::pair<std::string, double>> losses{{"lm loss", loss}};
   for (const std::string& line : validation_block(prefix, losses)) print(line);
@@ -272,20 +316,29 @@ void TrainingLoop::log_progress() {
        .tokens = state.consumed_train_samples * config_.sequence_length});
 }
 
+double TrainingLoop::agree(double own) const {
+  double largest = own;
+  for (const std::vector<double>& rank : trainer_.of_all_ranks({&own, 1})) {
+    largest = std::max(largest, rank.front());
+  }
+  return largest;
+}
+
 bool TrainingLoop::signalled() {
-  if (!config_.exit_signal_handler || !ExitSignals::received()) return false;
-  print(datetime_line(
-      fmt::format("exiting program after receiving {}.", signal_name(*ExitSignals::received())),
-      now_text()));
+  if (!config_.exit_signal_handler) return false;
+  const auto signal = static_cast<int>(agree(ExitSignals::received().value_or(0)));
+  if (signal == 0) return false;
+  print(datetime_line(fmt::format("exiting program after receiving {}.", signal_name(signal)),
+                      now_text()));
   return true;
 }
 
 std::optional<TrainingEnd> TrainingLoop::exit_reason() {
   if (signalled()) return TrainingEnd::signal;
   if (config_.exit_duration_minutes) {
-    const double minutes = std::chrono::duration<double, std::ratio<60>>(
-                               std::chrono::steady_clock::now() - process_start_)
-                               .count();
+    const double minutes = agree(std::chrono::duration<double, std::ratio<60>>(
+                                     std::chrono::steady_clock::now() - process_start_)
+                                     .count());
     if (minutes > *config_.exit_duration_minutes) {
       print(datetime_line(fmt::format("exiting program after {} minutes", minutes), now_text()));
       return TrainingEnd::condition;

@@ -13,6 +13,7 @@
 #include "weft/observe/metrics_file.hpp"
 #include "weft/observe/progress_line.hpp"
 #include "weft/observe/timers.hpp"
+#include "weft/schedule/explain.hpp"
 #include "weft/train/model_record.hpp"
 #include "weft/train/progress_log.hpp"
 #include "weft/train/tensorboard_log.hpp"
@@ -21,7 +22,7 @@
 
 namespace weft::train {
 
-/// Where a training loop reports to; what is null is not wanted.
+/// Where a training loop reports to; what is null is not wanted, or is another rank's to write.
 struct TrainingObservers {
   Logger& logger;
   observe::MetricsSink* metrics = nullptr;
@@ -38,7 +39,7 @@ enum class TrainingEnd {
 };
 
 /// Iterations, evaluations, saving and console lines of a run, in Megatron's order (reference/
-/// megatron.md 8.3, 8.4, 9.2).
+/// megatron.md 8.3, 8.4, 9.2). Every rank has one; the first one's observers see what it reports.
 class TrainingLoop {
  public:
   /// Everything passed by reference outlives the loop.
@@ -75,21 +76,29 @@ class TrainingLoop {
   void print_iteration(IterationReport report);
   void print_first_report();
   MemoryReport memory_now() const;
-  /// The parts' mean times over `iterations` iterations.
+  /// The step's bubble and its distance from the bound, where somebody wants them. Collective.
+  schedule::Efficiency last_efficiency() const;
+  /// The parts' mean times over `iterations` iterations. Collective.
   void print_timers(int64_t iterations);
+  /// The file of --commit-log, of the last step. Collective.
+  void write_commit_log() const;
   void evaluate(const data::Dataset& dataset, const std::string& split, int64_t consumed_samples,
                 const std::string& prefix);
   /// Nothing while training goes on. Prints why it does not.
   std::optional<TrainingEnd> exit_reason();
   bool signalled();
+  /// The largest of what the ranks say: they stop together. Collective.
+  double agree(double own) const;
   void log_progress();
   void print(const std::string& line);
+  bool is_first() const { return is_first_; }
   int64_t iteration() const { return trainer_.state().iteration; }
 
   const TrainConfig& config_;
   const data::Datasets& datasets_;
   ModelRecord record_;
   Trainer& trainer_;
+  bool is_first_;
   TrainingObservers observers_;
   std::chrono::steady_clock::time_point process_start_;
   Interval interval_;
