@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr int kMaxRemovals = 100;
+
 /// Makes the names in `directory` survive a power failure. File systems that cannot are no error.
 void sync_directory(const fs::path& directory) {
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -41,8 +43,12 @@ StagedDirectory::StagedDirectory(fs::path path)
 }
 
 StagedDirectory::~StagedDirectory() {
-  std::error_code ignored;
-  fs::remove_all(temporary_, ignored);
+  // When one rank fails, others may still add files: each can get in the way once.
+  std::error_code error;
+  for (int tries = 0; tries < kMaxRemovals; ++tries) {
+    fs::remove_all(temporary_, error);
+    if (!error) return;
+  }
 }
 
 void StagedDirectory::commit() {
