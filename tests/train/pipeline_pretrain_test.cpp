@@ -72,6 +72,26 @@ TEST(PipelinePretrain, AGrowingBatchKeepsItsPipeline) {
   EXPECT_EQ(run_pretrain(config).numbers(), expected);
 }
 
+TEST(PipelinePretrain, ACheckpointGoesOnInAnyPipeline) {
+  const TrainConfig alone = deep(small_run());
+  const std::vector<double> expected = run_pretrain(alone).numbers(4);
+  for (const auto& [saved_by, loaded_by] : {std::pair{4, 1}, {1, 2}, {2, 4}}) {
+    const TempDir dir;
+    TrainConfig first = on_ranks(alone, saved_by);
+    first.save = dir.path().string();
+    first.save_interval = 3;
+    first.exit_interval = 3;
+    run_pretrain(first);
+    EXPECT_EQ(std::filesystem::exists(dir / "iter_0000003/model.safetensors"), saved_by == 1);
+    TrainConfig second = on_ranks(alone, loaded_by);
+    second.load = dir.path().string();
+    second.pipeline.dynamic = true;
+    const RunOutput output = run_pretrain(second);
+    EXPECT_EQ(output.numbers(4), expected) << saved_by << " to " << loaded_by;
+    EXPECT_TRUE(output.printed(fmt::format("[ t 1/1, p 1/{} ] at iteration 3", loaded_by)));
+  }
+}
+
 TEST(PipelinePretrain, ReportsWhatEveryRankHolds) {
   TrainConfig config = on_ranks(deep(small_run()), 2);
   const RunOutput output = run_pretrain(config);

@@ -75,11 +75,12 @@ bool load_run(const TrainConfig& config, const ModelRecord& record, Trainer& tra
   }
   trainer.state() =
       resumed_state(*checkpoint::load_model(source.directory, trainer.parameters(),
-                                            with_optimizer ? &trainer.optimizer() : nullptr, step),
+                                            with_optimizer ? &trainer.optimizer() : nullptr, step,
+                                            trainer.ranks()),
                     source, with_optimizer);
   logger.result(
-      fmt::format("  successfully loaded checkpoint from {} [ t 1/1, p 1/1 ] at iteration {}",
-                  source.directory, trainer.state().iteration));
+      fmt::format("  successfully loaded checkpoint from {} [ t 1/1, p 1/{} ] at iteration {}",
+                  source.directory, config.pipeline.num_ranks(), trainer.state().iteration));
   return true;
 }
 

@@ -297,7 +297,7 @@ void TrainingLoop::save() {
   state.model = to_json(record_);
   state.schedule = to_json(trainer_.schedule());
   checkpoint::save_model(config_.save, std::move(state), trainer_.parameters(),
-                         config_.no_save_optim ? nullptr : &trainer_.optimizer());
+                         config_.no_save_optim ? nullptr : &trainer_.optimizer(), trainer_.ranks());
   saved_iteration_ = iteration();
   print(saved_line(iteration(), config_.save, {}));
   if (observers_.progress_log != nullptr) log_progress();
