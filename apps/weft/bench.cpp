@@ -11,6 +11,7 @@ void add_bench(Command app, Program& program) {
   add_bench_train(bench, program);
   add_bench_gemm(bench, program);
   add_bench_kernels(bench, program);
+  add_bench_pipeline(bench, program);
 }
 
 }  // namespace weft::app

@@ -13,6 +13,7 @@
 #include "weft/kernels/context.hpp"
 #include "weft/tokenizer/tokenizer.hpp"
 #include "weft/train/make_train_config.hpp"
+#include "weft/train/option_spec.hpp"
 
 namespace weft::app {
 
@@ -51,22 +52,56 @@ bool is_long(const std::string& length) {
   return tokens > 1024;
 }
 
-/// What a run needs and a benchmark does not ask for, in front: the user's words win.
+/// Takes `flag a,b,c` out of the words.
+Words take_list(Words& words, const std::string& flag, const std::string& otherwise) {
+  const std::string text = value_of(words, flag, otherwise);
+  const auto found = std::ranges::find(words, flag);
+  if (found != words.end()) words.erase(found, found + 1 == words.end() ? found + 1 : found + 2);
+  Words list;
+  for (const std::string_view word : train::split_words(text, ',')) list.emplace_back(word);
+  return list;
+}
+
+/// What a run needs and no benchmark asks for.
+Words common_defaults() {
+  return {"--mock-data",
+          "--tokenizer-type",
+          "NullTokenizer",
+          "--lr",
+          "1e-4",
+          "--train-iters",
+          "1000000",
+          "--hidden-dropout",
+          "0",
+          "--attention-dropout",
+          "0",
+          "--split",
+          "1,0,0"};
+}
+
+/// A model of which a step takes some seconds on two cores, for two ranks.
+Words with_pipeline_defaults(const Words& words) {
+  Words all = common_defaults();
+  const auto add = [&](const std::string& flag, const std::string& value) {
+    if (std::ranges::find(words, flag) == words.end()) all.insert(all.end(), {flag, value});
+  };
+  add("--pipeline-model-parallel-size", "2");
+  add("--num-layers", "8");
+  add("--hidden-size", "512");
+  add("--num-attention-heads", "8");
+  add("--seq-length", "256");
+  add("--max-position-embeddings", value_of(words, "--seq-length", "256"));
+  add("--micro-batch-size", "2");
+  add("--global-batch-size", "16");
+  add("--vocab-size", "8191");
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+/// The user's words behind the defaults: they win.
 Words with_defaults(const Words& words) {
   const std::string model = value_of(words, "--model", "gpt2-124m");
-  Words all = {"--mock-data",
-               "--tokenizer-type",
-               "NullTokenizer",
-               "--lr",
-               "1e-4",
-               "--train-iters",
-               "1000000",
-               "--hidden-dropout",
-               "0",
-               "--attention-dropout",
-               "0",
-               "--split",
-               "1,0,0"};
+  Words all = common_defaults();
   const auto add = [&](const std::string& flag, const std::string& value) {
     if (std::ranges::find(words, flag) == words.end()) all.insert(all.end(), {flag, value});
   };
@@ -95,11 +130,40 @@ BenchWords read_bench_words(Words words) {
   bench.json = run.options.values.flag("json");
   bench.quiet = run.options.values.flag("quiet");
   bench.config = run.config;
+  if (bench.config.pipeline.num_ranks() > 1) {
+    fail_with_hint(ErrorKind::usage, "weft bench pipeline",
+                   "this benchmark is of one rank (got --pipeline-model-parallel-size {})",
+                   bench.config.pipeline.num_ranks());
+  }
   bench.device = choose_device(bench.config.device);
   const auto tokenizer = tokenizer::make_tokenizer(bench.config.tokenizer);
   bench.config.model.vocab_size = tokenizer::padded_vocab_size(
       tokenizer->vocab_size(), bench.config.make_vocab_size_divisible_by, 1);
   if (bench.config.threads_per_rank > 0) kernels::set_num_threads(bench.config.threads_per_rank);
+  return bench;
+}
+
+BenchWords read_pipeline_bench_words(Words words) {
+  BenchWords bench;
+  bench.help = asks_for_help(words);
+  if (bench.help) return bench;
+  bench.steps = take_count(words, "--steps", bench.steps);
+  Words schedules = take_list(words, "--schedules", "");
+  const train::PreparedRun run = train::prepare_run(option_sources(with_pipeline_defaults(words)));
+  bench.json = run.options.values.flag("json");
+  bench.quiet = run.options.values.flag("quiet");
+  bench.config = run.config;
+  if (bench.config.pipeline.num_ranks() == 1) {
+    fail_with_hint(ErrorKind::usage, "--pipeline-model-parallel-size 2",
+                   "a pipeline has several ranks (got 1)");
+  }
+  const bool has_chunks = bench.config.pipeline.split.is_interleaved();
+  bench.schedules = !schedules.empty() ? std::move(schedules)
+                    : has_chunks       ? Words{"interleaved", "interleaved-zb1p", "dynamic"}
+                                       : Words{"1f1b", "zb-h1", "dynamic"};
+  const auto tokenizer = tokenizer::make_tokenizer(bench.config.tokenizer);
+  bench.config.model.vocab_size = tokenizer::padded_vocab_size(
+      tokenizer->vocab_size(), bench.config.make_vocab_size_divisible_by, 1);
   return bench;
 }
 

@@ -40,6 +40,7 @@ void add_bench_schedules(Command bench, Program& program);
 void add_bench_train(Command bench, Program& program);
 void add_bench_gemm(Command bench, Program& program);
 void add_bench_kernels(Command bench, Program& program);
+void add_bench_pipeline(Command bench, Program& program);
 
 /// The names that a flag of `weft simulate` takes, separated by blanks, for completion.
 std::string names_of_simulate(std::string_view flag);

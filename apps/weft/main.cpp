@@ -34,7 +34,8 @@ int take_option_words(std::span<char*> words, weft::app::Program& program) {
   size_t kept = words.size();
   if (is(1, "pretrain")) kept = 2;
   if (is(1, "config") && is(2, "show")) kept = 3;
-  if (is(1, "bench") && (is(2, "train") || is(2, "gemm") || is(2, "kernels"))) {
+  if (is(1, "bench") &&
+      (is(2, "train") || is(2, "gemm") || is(2, "kernels") || is(2, "pipeline"))) {
     kept = 3;
   }
   program.option_words.assign(words.begin() + static_cast<std::ptrdiff_t>(kept), words.end());

@@ -173,6 +173,7 @@ void Executor::run(const Task& task, const StepInput& input) {
   schedule::CommitEntry entry{.task = task, .arrived = ready_at(task), .start = now()};
   stages_.run(task, input);
   entry.end = now();
+  stages_.deliver(task);
   note_result(task, entry.end);
   log_.push_back(entry);
 }
@@ -265,6 +266,7 @@ model::LossSum Executor::evaluate(MicrobatchSource& source, const StepPlan& plan
     if (task.kind != TaskKind::forward) continue;
     wait_for(task);
     stages_.evaluate(task, source);
+    stages_.deliver(task, /*is_evaluation=*/true);
   }
   return model_->take_loss();
 }

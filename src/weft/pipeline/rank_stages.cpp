@@ -244,21 +244,23 @@ void RankStages::run(const Task& task, const StepInput& input) {
       ActivationSlot& views = bind_forward(task, acquire(task));
       const double share = chunk.part().has_head ? share_of(microbatch, input) : 0.0;
       chunk.enqueue_forward(views, microbatch, input.loss_scale * share);
-      if (Outlet* to = ends(task.chunk).output) to->send(task.microbatch, spare_);
       break;
     }
     case TaskKind::backward_input:
+    case TaskKind::backward:
       backward(task, slot_of(task));
       break;
     case TaskKind::backward_weight:
       chunk.backward_weight(slot_of(task).views[static_cast<size_t>(task.chunk)]);
-      release(task);
-      break;
-    case TaskKind::backward:
-      backward(task, slot_of(task));
-      release(task);
       break;
   }
+}
+
+void RankStages::deliver(const Task& task, bool is_evaluation) {
+  if (Outlet* to = outlet(task)) to->send(task.microbatch, spare_);
+  const bool is_last =
+      task.kind == TaskKind::backward_weight || task.kind == TaskKind::backward || is_evaluation;
+  if (is_last) release(task);
 }
 
 void RankStages::backward(const Task& task, Slot& slot) {
@@ -274,7 +276,6 @@ void RankStages::backward(const Task& task, Slot& slot) {
   } else {
     chunk.backward_input(views);
   }
-  if (Outlet* to = ends(task.chunk).input_gradient) to->send(task.microbatch, spare_);
 }
 
 void RankStages::evaluate(const Task& task, MicrobatchSource& source) {
@@ -282,8 +283,6 @@ void RankStages::evaluate(const Task& task, MicrobatchSource& source) {
   const model::Microbatch microbatch = source.microbatch(task.microbatch);
   ActivationSlot& views = bind_forward(task, acquire(task));
   model_->chunk(task.chunk).enqueue_evaluation(views, microbatch);
-  if (Outlet* to = ends(task.chunk).output) to->send(task.microbatch, spare_);
-  release(task);
 }
 
 }  // namespace weft::pipeline

@@ -64,10 +64,13 @@ class RankStages {
   void await_input(const schedule::Task& task, comm::LinkWait& wait);
   void await_room(const schedule::Task& task, comm::LinkWait& wait);
 
-  /// Runs a task that has input and room and whose activations have a free slot.
+  /// Runs a task that has input and room and whose activations have a free slot. Its result, and
+  /// what it held, wait for deliver.
   void run(const schedule::Task& task, const StepInput& input);
-  /// Runs a forward task without dropout, of which nothing is kept.
+  /// As run for a forward task, without dropout and without backward.
   void evaluate(const schedule::Task& task, MicrobatchSource& source);
+  /// Sends what the task that ran last made, and frees its slot where that was its last task.
+  void deliver(const schedule::Task& task, bool is_evaluation = false);
 
  private:
   /// The ends of one chunk; null where its stage is the first or the last, and where the rank has

@@ -28,6 +28,12 @@ constexpr const char* kChunkFlags =
     "--num-virtual-stages-per-pipeline-rank or --num-layers-per-virtual-pipeline-stage";
 constexpr std::string_view kTurnRule = "megatron-dpp";
 
+/// The scan that "megatron-dpp-SCAN" names; nothing for other texts.
+std::optional<schedule::TurnScan> turn_scan_of(const std::string& order) {
+  if (!order.starts_with(kTurnRule) || order.size() <= kTurnRule.size()) return std::nullopt;
+  return schedule::turn_scan(order.substr(kTurnRule.size() + 1));
+}
+
 bool recomputes(const model::ModelConfig& model) {
   return model.recompute.granularity != model::RecomputeGranularity::none;
 }
@@ -229,14 +235,18 @@ schedule::PolicyFactory PipelineSetup::policy(const std::string& wanted,
       return std::make_unique<schedule::PlanPolicy>(timed, rank, schedule::FillRule{});
     };
   }
-  if (wanted.starts_with(kTurnRule)) {
-    const auto scan = wanted == kTurnRule
-                          ? schedule::TurnScan::bfc
-                          : *schedule::turn_scan(wanted.substr(kTurnRule.size() + 1));
-    return [scan](int64_t) { return std::make_unique<schedule::TurnPolicy>(scan); };
+  const auto scan =
+      wanted == kTurnRule ? std::optional(schedule::TurnScan::bfc) : turn_scan_of(wanted);
+  if (scan) return [scan](int64_t) { return std::make_unique<schedule::TurnPolicy>(*scan); };
+  const auto key = schedule::list_key(wanted);
+  if (!key) {
+    fail_with_hint(ErrorKind::usage, "--dpp-order auto",
+                   "--dpp-order has a wrong value (got {}, expected auto, dfc, bfc, deep, "
+                   "critical-path or megatron-dpp)",
+                   wanted);
   }
   const schedule::ListPolicyConfig list{
-      .key = *schedule::list_key(wanted),
+      .key = *key,
       .wip_limit = std::nullopt,
       .upward = std::make_shared<schedule::UpwardRanks>(schedule::upward_ranks(*graph))};
   return [list](int64_t) { return std::make_unique<schedule::ListPolicy>(list); };
