@@ -130,10 +130,10 @@ BenchWords read_bench_words(Words words) {
   bench.json = run.options.values.flag("json");
   bench.quiet = run.options.values.flag("quiet");
   bench.config = run.config;
-  if (bench.config.pipeline.num_ranks() > 1) {
+  if (bench.config.pipeline.world_size() > 1) {
     fail_with_hint(ErrorKind::usage, "weft bench pipeline",
-                   "this benchmark is of one rank (got --pipeline-model-parallel-size {})",
-                   bench.config.pipeline.num_ranks());
+                   "this benchmark is of one rank (got a world of {})",
+                   bench.config.pipeline.world_size());
   }
   bench.device = choose_device(bench.config.device);
   const auto tokenizer = tokenizer::make_tokenizer(bench.config.tokenizer);

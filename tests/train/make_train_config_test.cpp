@@ -142,7 +142,9 @@ TEST(MakeTrainConfig, BrokenRulesNameWhatWasFoundAndTheFlag) {
       {"--tensorboard-queue-size 0",
        "--tensorboard-queue-size is out of range (got 0, expected at least 1)"},
       {"--encoder-num-layers 2", "cannot have both num-layers and encoder-num-layers specified"},
-      {"--world-size 2", "got world size 2, expected 1"},
+      {"--world-size 2 --global-batch-size 6",
+       "global batch size (6) is not divisible by micro batch size (2) times data parallel size "
+       "(2)"},
       {"--group-query-attention --num-query-groups 3",
        "--num-query-groups does not divide the attention heads (got 3 groups of 4 heads"},
       {"--group-query-attention --num-query-groups 0",
@@ -200,8 +202,9 @@ TEST(MakeTrainConfig, ContradictoryParallelSizesPrintTheirEquation) {
   for (const auto& [extra, expected] : cases) {
     EXPECT_THAT(refusal_of(extra), HasSubstr(expected)) << extra;
   }
-  EXPECT_THAT(refusal_of("--pipeline-model-parallel-size 2 --world-size 4"),
-              HasSubstr("weft trains one copy of the model so far (got world size 4, expected 2"));
+  EXPECT_THAT(refusal_of("--pipeline-model-parallel-size 2 --world-size 8 --global-batch-size 4"),
+              HasSubstr("global batch size (4) is not divisible by micro batch size (2) times data "
+                        "parallel size (4)"));
 }
 
 TEST(MakeTrainConfig, SampleBasedRunsRefuseIterationOptions) {

@@ -91,19 +91,11 @@ TEST(OptionEffects, Checkpoints) { check_effects("Checkpoints"); }
 TEST(OptionEffects, Threads) { check_effects("Threads"); }
 TEST(OptionEffects, Pipeline) { check_effects("Pipeline"); }
 
-// The pipeline is all that ranks share so far, so the number of ranks acts by being checked.
-TEST(OptionEffects, WorldSize) {
-  EXPECT_NO_THROW(config_with("--world-size 1"));
-  EXPECT_NO_THROW(config_with("--world-size 2 --pipeline-model-parallel-size 2"));
-  try {
-    config_with("--world-size 3");
-    FAIL() << "three ranks were accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::usage);
-    EXPECT_STREQ(error.what(),
-                 "weft trains one copy of the model so far (got world size 3, expected 1: "
-                 "--pipeline-model-parallel-size)");
-  }
+TEST(OptionEffects, Replicas) {
+  check_effects("Replicas");
+  const TrainConfig config = config_with("--world-size 4 --pipeline-model-parallel-size 2");
+  EXPECT_EQ(config.pipeline.num_replicas, 2);
+  EXPECT_EQ(config.batch_schedule().full().run, 4);
 }
 
 // As in Megatron the older flag says what rotary positions say anyway, and is wrong without them.
@@ -121,7 +113,6 @@ TEST(OptionEffects, NoPositionTable) {
 
 TEST(OptionEffects, EveryActingOptionIsInItsTest) {
   std::set<std::pair<std::string, std::string>> covered = {
-      {"OptionEffects.WorldSize", "world_size"},
       {"OptionEffects.NoPositionTable", "add_position_embedding"}};
   for (const OptionEffect& effect : option_effects()) {
     covered.emplace("OptionEffects." + effect.test, effect.option);

@@ -97,7 +97,8 @@ TEST(PipelinePretrain, ReportsWhatEveryRankHolds) {
   const RunOutput output = run_pretrain(config);
   EXPECT_TRUE(output.printed("(tensor, pipeline) model parallel rank (0, 1): "));
   EXPECT_TRUE(output.printed("> initialized pipeline model parallel with size 2"));
-  EXPECT_TRUE(output.printed("pipeline of 2 ranks, 1 chunk each, schedule 1f1b, stages Et*2|t*2L"));
+  EXPECT_TRUE(output.printed(
+      "1 replica of a pipeline of 2 ranks, 1 chunk each, schedule 1f1b, stages Et*2|t*2L"));
   EXPECT_TRUE(output.printed("[Rank 1] Planned memory (MB): "));
   EXPECT_TRUE(output.printed("[Rank 1] (after 1 iterations) memory (MB)"));
   for (const auto& record : output.metrics) {
@@ -159,7 +160,7 @@ TEST(PipelinePretrain, DevicesOtherThanTheProcessorAreRefused) {
     FAIL() << "a pipeline ran on a GPU";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::usage);
-    EXPECT_THAT(error.what(), HasSubstr("pipelines run on the processor so far"));
+    EXPECT_THAT(error.what(), HasSubstr("several ranks run on the processor so far"));
   }
 }
 

@@ -35,6 +35,8 @@ class Embedding {
 
   /// Sets the separate lookup gradient to zero; call with the parameters' gradients.
   void zero_gradients(const kernels::Context& context);
+  /// The separate lookup gradient; empty without one.
+  TensorView lookup_gradient() { return lookup_grad_VH_.view(); }
   /// Adds the lookup gradient to the word table's gradient (head + lookup).
   void finalize(const kernels::Context& context);
 

@@ -326,7 +326,11 @@ void ModelChunk::start_gradients() {
   if (embedding_) embedding_->zero_gradients(context());
 }
 
-void ModelChunk::finalize_gradients() {
+TensorView ModelChunk::lookup_gradient() {
+  return embedding_ && setup_.separate_lookup ? embedding_->lookup_gradient() : TensorView();
+}
+
+void ModelChunk::join_gradients() {
   if (embedding_) embedding_->finalize(context());
 }
 

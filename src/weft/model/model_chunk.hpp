@@ -85,7 +85,8 @@ class ModelChunk {
   friend class RankModel;
   /// The chunk's part of RankModel's.
   void start_gradients();
-  void finalize_gradients();
+  TensorView lookup_gradient();
+  void join_gradients();
 
   static ActivationSlot plan_slot(Arena& arena, const ModelConfig& config,
                                   const parallel::StageLayers& part, const MicrobatchShape& shape,

@@ -73,6 +73,10 @@ class ParameterSet {
   /// The start of a step: sets gradients to zero or, where what comes first writes them, marks them
   /// as stale.
   void start_gradients();
+  /// All gradients, one after another with zeros between: what a reduction takes at once. f32.
+  TensorView gradient_slab() const {
+    return {grads_.data(), DType::f32, {static_cast<int64_t>(grads_.size_bytes() / sizeof(float))}};
+  }
   /// The end of a step: sets gradients that nothing has come to to zero. Doing it twice changes
   /// nothing.
   void finish_gradients();

@@ -44,8 +44,22 @@ void RankModel::start_gradients() {
 }
 
 void RankModel::finalize_gradients() {
-  parameters_->finish_gradients();
-  for (const auto& chunk : chunks_) chunk->finalize_gradients();
+  finish_gradients();
+  join_gradients();
+}
+
+void RankModel::finish_gradients() { parameters_->finish_gradients(); }
+
+std::vector<TensorView> RankModel::gradient_sums() {
+  std::vector<TensorView> sums{parameters_->gradient_slab()};
+  for (const auto& chunk : chunks_) {
+    if (const TensorView lookup = chunk->lookup_gradient(); !lookup.empty()) sums.push_back(lookup);
+  }
+  return sums;
+}
+
+void RankModel::join_gradients() {
+  for (const auto& chunk : chunks_) chunk->join_gradients();
 }
 
 LossSum RankModel::take_loss() {

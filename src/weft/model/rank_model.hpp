@@ -31,9 +31,16 @@ class RankModel {
 
   /// The start of a step: gradients count as zero, whatever they hold (ParameterSet).
   void start_gradients();
-  /// The end of a step's backward passes: joins the head and lookup gradients of a tied embedding
-  /// that the rank holds both of. Gradients are complete only then.
+  /// The end of a step's backward passes: finish_gradients, then join_gradients.
   void finalize_gradients();
+  /// The first half, after which gradient_sums can be added up over replicas.
+  void finish_gradients();
+  /// Everything that a step has summed: the gradients of all parameters, and the lookup gradient of
+  /// a tied embedding that the rank holds both ends of. f32.
+  std::vector<TensorView> gradient_sums();
+  /// The second half: joins the head and lookup gradients of such an embedding. Gradients are
+  /// complete only then.
+  void join_gradients();
   /// The loss of everything enqueued since the last call; nothing on a rank without the head. Waits
   /// for it.
   LossSum take_loss();

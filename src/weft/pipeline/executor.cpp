@@ -80,7 +80,15 @@ void Executor::set_schedule(Schedule order, int64_t num_microbatches) {
 double Executor::count_tokens(MicrobatchSource& source) const {
   double tokens = 0.0;
   for (int64_t m = 0; m < num_microbatches(); ++m) tokens += loss_tokens(source.microbatch(m));
+  if (place_.replicas != nullptr) {
+    place_.replicas->all_reduce(TensorView(&tokens, DType::f64, {1}));
+  }
   return tokens;
+}
+
+void Executor::reduce_gradients() {
+  if (place_.replicas == nullptr) return;
+  for (const TensorView& sum : model_->gradient_sums()) place_.replicas->all_reduce(sum);
 }
 
 model::LossSum Executor::run_step(MicrobatchSource& source, double loss_scale, LossMean mean) {
@@ -92,7 +100,7 @@ void Executor::enqueue_step(MicrobatchSource& source, double loss_scale, LossMea
   const StepInput input{.source = source,
                         .loss_scale = loss_scale,
                         .mean = mean,
-                        .num_microbatches = num_microbatches(),
+                        .num_microbatches = num_microbatches() * place_.num_replicas(),
                         .tokens = mean == LossMean::tokens ? count_tokens(source) : 0.0};
   begin_step(num_microbatches(), true);
   model_->start_gradients();
@@ -101,7 +109,9 @@ void Executor::enqueue_step(MicrobatchSource& source, double loss_scale, LossMea
   } else {
     run_order(input);
   }
-  model_->finalize_gradients();
+  model_->finish_gradients();
+  reduce_gradients();
+  model_->join_gradients();
 }
 
 void Executor::begin_step(int64_t num_microbatches, bool with_backward) {

@@ -18,8 +18,8 @@
 namespace weft::pipeline {
 
 /// Runs the tasks of steps on the chunks of one rank: in a fixed order, or as a policy decides from
-/// what has arrived and what memory is left. All ranks of a pipeline call the same functions in the
-/// same order. The gradients have the same bits whatever the order.
+/// what has arrived and what memory is left. All ranks of a pipeline, and of its replicas, call the
+/// same functions in the same order. The gradients have the same bits whatever the order.
 class Executor {
  public:
   /// `model` outlives the executor. Throws Error{device} when its memory cannot be had.
@@ -40,10 +40,10 @@ class Executor {
   /// Microbatches of a step.
   int64_t num_microbatches() const { return plan_.num_microbatches(); }
 
-  /// One step: zeroes the gradients, runs every task, joins the gradients. The gradient is that of
-  /// loss_scale times the mean that `mean` names. Returns the loss over all tokens, on the rank
-  /// with the head. A mean over tokens asks `source` for every microbatch once more, to count its
-  /// tokens beforehand.
+  /// One step: zeroes the gradients, runs every task, adds up the gradients of replicas and joins
+  /// them. The gradient is that of loss_scale times the mean that `mean` names, over all replicas.
+  /// Returns the loss over this replica's tokens, on the rank with the head. A mean over tokens
+  /// asks `source` for every microbatch once more, to count its tokens beforehand.
   model::LossSum run_step(MicrobatchSource& source, double loss_scale,
                           LossMean mean = LossMean::microbatches);
   /// As run_step, which then takes the loss of the model: on a GPU nothing waits for its end.
@@ -78,6 +78,7 @@ class Executor {
   void update_rooms(schedule::RankState& state);
   void wait_for_change(const schedule::RankState& state, double until);
   double count_tokens(MicrobatchSource& source) const;
+  void reduce_gradients();
   double now() const;
   const schedule::Schedule& order() const {
     return plan_.order.ranks[static_cast<size_t>(place_.rank)];

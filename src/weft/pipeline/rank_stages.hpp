@@ -19,8 +19,8 @@ struct StepInput {
   /// Gradients are those of this times the loss.
   double loss_scale = 1.0;
   LossMean mean = LossMean::microbatches;
-  int64_t num_microbatches = 1;
-  double tokens = 0.0;  ///< that count in the whole step; for LossMean::tokens
+  int64_t num_microbatches = 1;  ///< of all replicas
+  double tokens = 0.0;           ///< that count in the whole step, likewise; for LossMean::tokens
 };
 
 /// How many tensors a rank's stages can hold.

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "weft/train/saturating_product.hpp"
+
 namespace weft::train {
 
 namespace {
@@ -30,23 +34,25 @@ class BatchRules {
   explicit BatchRules(const OptionValues& values)
       : micro_(values.integer("micro_batch_size")),
         global_(values.integer("global_batch_size")),
+        replicas_(std::max<int64_t>(1, values.integer("data_parallel_size"))),
+        unit_(saturating_product(micro_, replicas_)),
         rounds_down_(values.flag("decrease_batch_size_if_needed")) {}
 
   std::vector<OptionProblem> problems;
 
   void check_global() {
     if (rounds_down_) {
-      require(global_ >= micro_,
+      require(global_ >= unit_,
               fmt::format("number of microbatches should be at least 1, got 0 "
-                          "(global batch size {}, micro batch size {})",
-                          global_, micro_),
+                          "(global batch size {}, micro batch size {}, data parallel size {})",
+                          global_, micro_, replicas_),
               "a larger --global-batch-size");
       return;
     }
-    require(global_ % micro_ == 0,
+    require(global_ % unit_ == 0,
             fmt::format("global batch size ({}) is not divisible by micro batch size ({}) times "
-                        "data parallel size (1)",
-                        global_, micro_),
+                        "data parallel size ({})",
+                        global_, micro_, replicas_),
             "another --global-batch-size, or --decrease-batch-size-if-needed");
   }
 
@@ -83,20 +89,20 @@ class BatchRules {
   // The first batch that is no whole number of microbatches is among the first two, or none is.
   void check_microbatches(const BatchRamp& ramp) {
     if (rounds_down_) {
-      require(ramp.start >= micro_,
+      require(ramp.start >= unit_,
               fmt::format("number of microbatches should be at least 1, got 0 (start batch size "
-                          "{}, micro batch size {})",
-                          ramp.start, micro_),
+                          "{}, micro batch size {}, data parallel size {})",
+                          ramp.start, micro_, replicas_),
               kFlag);
       return;
     }
     const int64_t second = ramp.start < global_ ? ramp.start + ramp.increment : ramp.start;
     for (const int64_t batch : {ramp.start, second}) {
-      if (batch % micro_ == 0) continue;
+      if (batch % unit_ == 0) continue;
       require(false,
               fmt::format("current global batch size ({}) is not divisible by micro-batch-size "
-                          "({}) times data parallel size (1)",
-                          batch, micro_),
+                          "({}) times data parallel size ({})",
+                          batch, micro_, replicas_),
               "another --rampup-batch-size, or --decrease-batch-size-if-needed");
       return;
     }
@@ -104,6 +110,8 @@ class BatchRules {
 
   int64_t micro_;
   int64_t global_;
+  int64_t replicas_;
+  int64_t unit_;  ///< samples of a microbatch of all replicas
   bool rounds_down_;
 };
 

@@ -21,9 +21,12 @@ void check_tokens(std::span<const int64_t> tokens, int64_t vocab_size, int64_t s
 }  // namespace
 
 BatchSource::BatchSource(const data::Dataset& dataset, const data::SamplerConfig& sampler,
-                         const model::MicrobatchShape& shape, const model::ModelConfig& model)
+                         const model::MicrobatchShape& shape, const model::ModelConfig& model,
+                         int64_t replica)
     : dataset_(&dataset),
       sampler_(sampler),
+      replica_(replica),
+      num_replicas_(sampler.data_parallel_size),
       shape_(shape),
       vocab_size_(model.vocab_size),
       tokens_BS_(static_cast<size_t>(shape.tokens())),
@@ -51,14 +54,14 @@ model::Microbatch BatchSource::microbatch(int64_t index) {
 }
 
 void BatchSource::read(int64_t consumed_samples, int64_t index) {
-  const std::vector<int64_t> indices =
-      sampler_.microbatch(consumed_samples, index, /*data_parallel_rank=*/0);
+  const std::vector<int64_t> indices = sampler_.microbatch(consumed_samples, index, replica_);
   check(static_cast<int64_t>(indices.size()) == shape_.samples, ErrorKind::internal,
         "the sampler gave {} samples for a microbatch of {}", indices.size(), shape_.samples);
   const auto length = static_cast<size_t>(shape_.sequence);
   for (size_t b = 0; b < indices.size(); ++b) {
     // Masks follow the place in the run, not the dataset's index, so that epochs differ.
-    sample_ids_B_[b] = consumed_samples + index * shape_.samples + static_cast<int64_t>(b);
+    sample_ids_B_[b] = consumed_samples + (index * num_replicas_ + replica_) * shape_.samples +
+                       static_cast<int64_t>(b);
     const auto row = [&](auto& values) {
       return values.empty() ? std::span(values) : std::span(values).subspan(b * length, length);
     };

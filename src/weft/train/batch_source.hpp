@@ -16,9 +16,10 @@ namespace weft::train {
 class BatchSource final : public pipeline::MicrobatchSource {
  public:
   /// `dataset` outlives the source. `model` bounds the token ids and says whether its attention
-  /// keeps documents apart.
+  /// keeps documents apart. `replica` of the sampler's data-parallel ranks.
   BatchSource(const data::Dataset& dataset, const data::SamplerConfig& sampler,
-              const model::MicrobatchShape& shape, const model::ModelConfig& model);
+              const model::MicrobatchShape& shape, const model::ModelConfig& model,
+              int64_t replica = 0);
 
   /// Sets where the next iteration starts.
   void start_iteration(int64_t consumed_samples) { consumed_samples_ = consumed_samples; }
@@ -35,6 +36,8 @@ class BatchSource final : public pipeline::MicrobatchSource {
 
   const data::Dataset* dataset_;
   data::Sampler sampler_;
+  int64_t replica_;
+  int64_t num_replicas_;
   model::MicrobatchShape shape_;
   int64_t vocab_size_;
   int64_t consumed_samples_ = 0;

@@ -76,7 +76,7 @@ bool load_run(const TrainConfig& config, const ModelRecord& record, Trainer& tra
   trainer.state() =
       resumed_state(*checkpoint::load_model(source.directory, trainer.parameters(),
                                             with_optimizer ? &trainer.optimizer() : nullptr, step,
-                                            trainer.ranks()),
+                                            trainer.model_ranks()),
                     source, with_optimizer);
   logger.result(
       fmt::format("  successfully loaded checkpoint from {} [ t 1/1, p 1/{} ] at iteration {}",

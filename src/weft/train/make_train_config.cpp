@@ -199,6 +199,8 @@ TimingOption timing_option(const OptionValues& values) {
 PipelineConfig pipeline_config(const OptionValues& values) {
   PipelineConfig pipeline;
   pipeline.split = layer_split(values);
+  pipeline.num_replicas = std::max<int64_t>(1, values.integer("data_parallel_size"));
+  pipeline.order = topology_sizes(values).order;
   pipeline.schedule = values.text("pipeline_schedule");
   pipeline.dynamic = values.flag("use_dpp");
   if (pipeline.schedule == "dynamic") {

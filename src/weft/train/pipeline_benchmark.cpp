@@ -38,7 +38,7 @@ TrainConfig with_schedule(TrainConfig config, const std::string& schedule) {
 
 /// As many threads as the ranks of the pipeline have together.
 TrainConfig on_one_rank(TrainConfig config, int threads_per_rank) {
-  config.threads_per_rank = threads_per_rank * static_cast<int>(config.pipeline.num_ranks());
+  config.threads_per_rank = threads_per_rank * static_cast<int>(config.pipeline.world_size());
   config.pipeline = {};
   return config;
 }
@@ -51,7 +51,7 @@ class Run {
 
   PipelineMeasurement measure() {
     SilentLogger silent;
-    const auto ranks = static_cast<int>(config_.pipeline.num_ranks());
+    const auto ranks = static_cast<int>(config_.pipeline.world_size());
     comm::ThreadWorld(
         silent, {.threads_per_rank = config_.threads_per_rank, .faults = config_.pipeline.faults})
         .run(ranks, [this](comm::RankContext& rank) { run_rank(rank); });
@@ -108,7 +108,7 @@ std::vector<PipelineMeasurement> benchmark_pipelines(const TrainConfig& config,
   const int threads =
       config.threads_per_rank > 0
           ? config.threads_per_rank
-          : comm::default_threads_per_rank(static_cast<int>(config.pipeline.num_ranks()));
+          : comm::default_threads_per_rank(static_cast<int>(config.pipeline.world_size()));
   runs.push_back(on_one_rank(config, threads));
   for (const std::string& schedule : options.schedules) {
     runs.push_back(with_schedule(config, schedule));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "weft/comm/fault.hpp"
+#include "weft/parallel/axis.hpp"
 #include "weft/parallel/layer_split.hpp"
 #include "weft/schedule/stage_map.hpp"
 
@@ -24,12 +25,16 @@ struct PipelineConfig {
   /// --dpp-memory-budget, bytes of a rank's activations; absent: what 1f1b or interleaved would
   /// hold and a chunk's microbatch per chunk more.
   std::optional<int64_t> memory_budget;
-  std::string replay;               ///< --replay-schedule: a commit log whose order is followed
-  std::string commit_log;           ///< --commit-log: where the last step's log is written
-  double timeout_minutes = 10;      ///< --distributed-timeout-minutes
-  std::vector<comm::Fault> faults;  ///< --inject
+  std::string replay;        ///< --replay-schedule: a commit log whose order is followed
+  std::string commit_log;    ///< --commit-log: where the last step's log is written
+  int64_t num_replicas = 1;  ///< --world-size / --pipeline-model-parallel-size
+  parallel::RankOrder order = parallel::kDefaultOrder;  ///< --use-tp-pp-dp-mapping
+  double timeout_minutes = 10;                          ///< --distributed-timeout-minutes
+  std::vector<comm::Fault> faults;                      ///< --inject
 
+  /// Of one pipeline.
   int64_t num_ranks() const { return split.pp; }
+  int64_t world_size() const { return num_ranks() * num_replicas; }
 };
 
 }  // namespace weft::train

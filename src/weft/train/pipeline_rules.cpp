@@ -27,21 +27,6 @@ bool is_dynamic(const OptionValues& values) {
   return values.flag("use_dpp") || values.text("pipeline_schedule") == "dynamic";
 }
 
-void check_replicas(const OptionValues& values, std::vector<OptionProblem>& problems) {
-  const int64_t world = values.integer("world_size");
-  const int64_t pipeline = values.integer("pipeline_model_parallel_size");
-  // Other axes, and sizes that do not divide, have their own messages.
-  const bool is_pipeline_alone = values.integer("tensor_model_parallel_size") == 1 &&
-                                 values.integer("context_parallel_size") == 1;
-  if (!values.given("world_size") || world == pipeline || !is_pipeline_alone) return;
-  if (pipeline < 1 || world < 1 || world % pipeline != 0) return;
-  problems.push_back(
-      {fmt::format("weft trains one copy of the model so far (got world size {}, expected {}: "
-                   "--pipeline-model-parallel-size)",
-                   world, pipeline),
-       fmt::format("--world-size {}, or --pipeline-model-parallel-size {}", pipeline, world)});
-}
-
 void check_order(const OptionValues& values, std::vector<OptionProblem>& problems) {
   const bool dynamic = is_dynamic(values);
   const std::string schedule = values.text("pipeline_schedule");
@@ -89,7 +74,6 @@ void check_ranges(const OptionValues& values, std::vector<OptionProblem>& proble
 
 std::vector<OptionProblem> check_pipeline(const OptionValues& values) {
   std::vector<OptionProblem> problems;
-  check_replicas(values, problems);
   check_order(values, problems);
   check_ranges(values, problems);
   return problems;

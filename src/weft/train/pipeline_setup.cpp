@@ -155,6 +155,9 @@ PipelineSetup::PipelineSetup(const TrainConfig& config)
     : config_(config),
       stages_(stages_of(config.pipeline)),
       partition_(partition_of(config.pipeline, stages_, config.model.num_layers)),
+      topology_(parallel::TopologySizes{.world_size = config.pipeline.world_size(),
+                                        .pp = config.pipeline.num_ranks(),
+                                        .order = config.pipeline.order}),
       durations_(estimated_durations()) {}
 
 std::vector<parallel::StageLayers> PipelineSetup::parts(int64_t rank) const {
@@ -185,11 +188,11 @@ PipelineSchedule PipelineSetup::order(int64_t num_microbatches) const {
   }
   if (auto order = order_of_file(pipeline)) {
     if (order->num_microbatches != num_microbatches) {
-      fail_with_hint(
-          ErrorKind::usage,
-          fmt::format("--global-batch-size {}", order->num_microbatches * config_.micro_batch_size),
-          "{} is a schedule of another batch (got {} microbatches, expected {})", file_of(pipeline),
-          order->num_microbatches, num_microbatches);
+      fail_with_hint(ErrorKind::usage,
+                     fmt::format("--global-batch-size {}",
+                                 order->num_microbatches * config_.samples_per_microbatch()),
+                     "{} is a schedule of another batch (got {} microbatches, expected {})",
+                     file_of(pipeline), order->num_microbatches, num_microbatches);
     }
     return *std::move(order);
   }
@@ -260,13 +263,13 @@ pipeline::StepPlan PipelineSetup::evaluation_plan(int64_t rank) const {
 }
 
 int64_t PipelineSetup::full_microbatches() const {
-  return config_.batch_schedule().full().run / config_.micro_batch_size;
+  return config_.batch_schedule().full().run / config_.samples_per_microbatch();
 }
 
 pipeline::StageSlots PipelineSetup::slots(int64_t rank) const {
   pipeline::StageSlots most{.activations = 1, .links = 2};
   for (const int64_t samples : config_.batch_schedule().sizes()) {
-    const pipeline::StageSlots slots = plan(rank, samples / config_.micro_batch_size).slots;
+    const pipeline::StageSlots slots = plan(rank, samples / config_.samples_per_microbatch()).slots;
     most.activations = std::max(most.activations, slots.activations);
     most.links = std::max(most.links, slots.links);
   }

@@ -7,6 +7,7 @@
 
 #include "weft/model/activation_slot.hpp"
 #include "weft/parallel/layer_partition.hpp"
+#include "weft/parallel/topology.hpp"
 #include "weft/pipeline/step_plan.hpp"
 #include "weft/schedule/commit_log.hpp"
 #include "weft/schedule/graph.hpp"
@@ -33,6 +34,8 @@ class PipelineSetup {
 
   const schedule::StageMap& stages() const { return stages_; }
   const parallel::LayerPartition& partition() const { return partition_; }
+  const parallel::Topology& topology() const { return topology_; }
+  bool has_tied_embeddings() const { return config_.model.tied_embeddings; }
   /// What the chunks of a pipeline rank hold.
   std::vector<parallel::StageLayers> parts(int64_t rank) const;
   model::BackwardMode backward_mode() const;
@@ -69,6 +72,7 @@ class PipelineSetup {
   TrainConfig config_;
   schedule::StageMap stages_;
   parallel::LayerPartition partition_;
+  parallel::Topology topology_;
   StageDurations durations_;
 };
 

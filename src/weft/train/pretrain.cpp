@@ -85,7 +85,7 @@ class Pretraining {
     print(logger_, tokenizer_lines(config_.tokenizer.type, tokenizer_->vocab_size(),
                                    config_.model.vocab_size));
     open_tensorboard();
-    print(logger_, initialization_lines(1, num_ranks(), config_.seed));
+    print(logger_, initialization_lines(1, num_stages(), config_.seed));
     logger_.result(initialization_time_line(seconds_since_start()));
     print_datetime(logger_, "after megatron is initialized");
     logger_.result("building GPT model ...");
@@ -133,26 +133,35 @@ class Pretraining {
   }
 
  private:
-  int num_ranks() const { return static_cast<int>(config_.pipeline.num_ranks()); }
+  int num_ranks() const { return static_cast<int>(config_.pipeline.world_size()); }
+  int num_stages() const { return static_cast<int>(config_.pipeline.num_ranks()); }
 
   void print_parameter_counts() {
     const PipelineSetup setup(config_);
-    for (int rank = 0; rank < num_ranks(); ++rank) {
+    for (int rank = 0; rank < num_stages(); ++rank) {
       logger_.result(parameter_count_line(
           0, rank, model::num_gpt_parameters(config_.model, setup.parts(rank))));
     }
-    if (num_ranks() == 1) return;
-    logger_.result(fmt::format("pipeline of {} ranks, {} chunk{} each, schedule {}, stages {}",
-                               num_ranks(), setup.stages().num_chunks,
-                               setup.stages().num_chunks == 1 ? "" : "s", setup.schedule_name(),
-                               setup.partition().layout()));
+    const auto counted = [](int64_t count, const char* what) {
+      return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+    };
+    const std::string replicas = counted(config_.pipeline.num_replicas, "replica");
+    if (num_stages() > 1) {
+      logger_.result(fmt::format("{} of a pipeline of {} ranks, {} each, schedule {}, stages {}",
+                                 replicas, num_stages(),
+                                 counted(setup.stages().num_chunks, "chunk"), setup.schedule_name(),
+                                 setup.partition().layout()));
+    } else if (num_ranks() > 1) {
+      logger_.result(fmt::format("{} of the model, one rank each", replicas));
+    }
   }
 
   void choose_run_device() {
     if (num_ranks() > 1) {
       if (config_.device != "auto" && config_.device != "cpu") {
-        fail_with_hint(ErrorKind::usage, "--device cpu, or --pipeline-model-parallel-size 1",
-                       "pipelines run on the processor so far (got --device {})", config_.device);
+        fail_with_hint(ErrorKind::usage, "--device cpu, or one rank",
+                       "several ranks run on the processor so far (got --device {})",
+                       config_.device);
       }
       config_.device = "cpu";
     }
@@ -168,11 +177,16 @@ class Pretraining {
         return check_fits(plan, device_.gpu().free_bytes, device_.description());
       return check_fits(plan, machine_memory());
     }
+    const parallel::Topology topology = PipelineSetup(config_).topology();
+    std::vector<MemoryPlan> stages;
+    for (int rank = 0; rank < num_stages(); ++rank) {
+      stages.push_back(plan_memory(config_, Stream(), rank));
+    }
     MemoryPlan all;
     for (int rank = 0; rank < num_ranks(); ++rank) {
-      const MemoryPlan plan = plan_memory(config_, Stream(), rank);
-      logger_.result(fmt::format("[Rank {}] {}", rank, memory_plan_line(plan)));
-      all += plan;
+      const auto stage = static_cast<size_t>(topology.coordinates(rank).pp);
+      logger_.result(fmt::format("[Rank {}] {}", rank, memory_plan_line(stages[stage])));
+      all += stages[stage];
     }
     // Ranks may be on other machines, but those that are threads are all here.
     if (ranks_are_threads_) check_fits(all, machine_memory());

@@ -27,7 +27,8 @@ TheoreticalLayout theoretical_layout(const TrainConfig& config) {
   TheoreticalLayout layout;
   layout.sequence_length = config.sequence_length;
   layout.micro_batch_size = config.micro_batch_size;
-  layout.num_microbatches = config.global_batch_size / config.micro_batch_size;
+  layout.num_microbatches = config.global_batch_size / config.samples_per_microbatch();
+  layout.data_parallel = config.pipeline.num_replicas;
   layout.pipeline_parallel = config.pipeline.num_ranks();
   if (config.pipeline.split.is_interleaved()) {
     layout.virtual_chunks = config.pipeline.split.num_chunks();

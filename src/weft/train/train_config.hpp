@@ -75,8 +75,10 @@ struct TrainConfig {
 
   /// How many samples each iteration takes.
   BatchSchedule batch_schedule() const {
-    return BatchSchedule(global_batch_size, micro_batch_size, batch_ramp);
+    return BatchSchedule(global_batch_size, samples_per_microbatch(), batch_ramp);
   }
+  /// Samples of a microbatch of all replicas.
+  int64_t samples_per_microbatch() const { return micro_batch_size * pipeline.num_replicas; }
 };
 
 }  // namespace weft::train

@@ -28,6 +28,20 @@ model::ParameterSet initial_parameters(const TrainConfig& config,
   return parameters;
 }
 
+/// `values` of every rank of a communicator, by rank; of this one alone without any.
+std::vector<std::vector<double>> gather(comm::Communicator* ranks, std::span<const double> values) {
+  if (ranks == nullptr) return {{values.begin(), values.end()}};
+  const auto count = static_cast<int64_t>(values.size());
+  std::vector<double> all(values.size() * static_cast<size_t>(ranks->size()));
+  ranks->all_gather(ConstTensorView(values.data(), DType::f64, {count}),
+                    TensorView(all.data(), DType::f64, {count * ranks->size()}));
+  std::vector<std::vector<double>> by_rank;
+  for (auto from = all.begin(); from != all.end(); from += count) {
+    by_rank.emplace_back(from, from + count);
+  }
+  return by_rank;
+}
+
 /// A source whose work is timed.
 class TimedSource final : public pipeline::MicrobatchSource {
  public:
@@ -51,14 +65,15 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
     : config_(config),
       rank_(rank),
       setup_(config),
-      parts_(setup_.parts(rank.rank)),
-      evaluation_plan_(setup_.evaluation_plan(rank.rank)),
+      groups_(setup_, rank_),
+      parts_(setup_.parts(stage_rank())),
+      evaluation_plan_(setup_.evaluation_plan(stage_rank())),
       shape_{.sequence = config.sequence_length, .samples = config.micro_batch_size},
       batches_(config.batch_schedule()),
       device_(device),
       stream_(device.make_stream()),
-      buffer_bytes_(static_cast<size_t>(plan_memory(config, stream_, rank.rank).buffer_bytes)),
-      memory_(static_cast<size_t>(plan_memory(config, stream_, rank.rank).block()),
+      buffer_bytes_(static_cast<size_t>(plan_memory(config, stream_, stage_rank()).buffer_bytes)),
+      memory_(static_cast<size_t>(plan_memory(config, stream_, stage_rank()).block()),
               device_.memory()),
       parameters_(initial_parameters(config, parts_, memory_, stream_)),
       model_(stream_, config.model, parts_, shape_, setup_.backward_mode(), parameters_,
@@ -66,45 +81,29 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
               .attention = config.model.attention_dropout,
               .seed = config.seed},
              memory_),
-      executor_(model_, first_plan(), place_of(setup_, rank_), memory_),
-      optimizer_(config.optimizer, parameters_, memory_, model_ranks()) {
+      executor_(model_, first_plan(), groups_.place(), memory_),
+      optimizer_(config.optimizer, parameters_, memory_, optimizer_ranks()) {
   check(memory_.used_bytes() == memory_.size_bytes(), ErrorKind::internal,
         "the memory plan of {} bytes holds {}", memory_.size_bytes(), memory_.used_bytes());
-  const auto head = static_cast<int>(setup_.partition().head_pp_rank());
-  if (config.model.tied_embeddings && head != 0 && (rank_.rank == 0 || rank_.rank == head)) {
-    tied_ranks_.emplace(*rank_.endpoint, comm::RankGroup{"embedding", {0, head}});
-  }
   if (datasets.train == nullptr) return;
   train_source_.emplace(*datasets.train, sampler_config(datasets.train->size()), shape_,
-                        config_.model);
-}
-
-pipeline::PipelinePlace Trainer::place_of(const PipelineSetup& setup,
-                                          const comm::RankContext& rank) {
-  pipeline::PipelinePlace place;
-  place.stages = setup.stages();
-  place.rank = rank.rank;
-  if (setup.stages().num_ranks == 1) return place;
-  place.endpoint = rank.endpoint;
-  place.world_ranks.clear();
-  for (int r = 0; r < rank.world_size; ++r) place.world_ranks.push_back(r);
-  return place;
+                        config_.model, groups_.replica());
 }
 
 /// The plan of the first iteration with room for all that follow.
 pipeline::StepPlan Trainer::first_plan() const {
-  pipeline::StepPlan plan = setup_.plan(rank_.rank, num_microbatches(batches_.at(0)));
-  plan.slots = setup_.slots(rank_.rank);
+  pipeline::StepPlan plan = setup_.plan(stage_rank(), num_microbatches(batches_.at(0)));
+  plan.slots = setup_.slots(stage_rank());
   return plan;
 }
 
-optim::ModelRanks Trainer::model_ranks() const {
-  if (!is_split()) return {};
-  return {.ranks = &rank_.world(), .parameters = model::gpt_parameter_names(config_.model)};
+optim::ModelRanks Trainer::optimizer_ranks() const {
+  if (groups_.pipeline() == nullptr) return {};
+  return {.ranks = groups_.pipeline(), .parameters = model::gpt_parameter_names(config_.model)};
 }
 
 void Trainer::set_plan(int64_t num_microbatches) {
-  executor_.set_plan(setup_.plan(rank_.rank, num_microbatches));
+  executor_.set_plan(setup_.plan(stage_rank(), num_microbatches));
 }
 
 IterationResult Trainer::train_iteration() {
@@ -136,20 +135,21 @@ IterationResult Trainer::train_iteration() {
 }
 
 model::LossSum Trainer::share(model::LossSum loss) const {
-  if (!is_split()) return loss;
-  std::array<double, 2> sums{loss.loss, loss.tokens};  // zero on all ranks but one
+  if (!has_others()) return loss;
+  std::array<double, 2> sums{loss.loss, loss.tokens};  // zero on ranks without the head
   rank_.world().all_reduce(TensorView(sums.data(), DType::f64, {2}));
   return {.loss = sums[0], .tokens = sums[1]};
 }
 
 void Trainer::join_tied_gradients() {
-  if (tied_ranks_) tied_ranks_->all_reduce(parameters_.at(model::kWordEmbeddings).grad);
+  if (groups_.tied() == nullptr) return;
+  groups_.tied()->all_reduce(parameters_.at(model::kWordEmbeddings).grad);
 }
 
 /// The first step measures what estimates only guess; later ones measure more quietly.
 void Trainer::learn_durations() {
   ++run_iterations_;
-  if (!is_split() || !setup_.uses_durations()) return;
+  if (!setup_.uses_durations()) return;
   if (run_iterations_ != 1 && run_iterations_ < 4 * learned_at_) return;
   learned_at_ = run_iterations_;
   setup_.set_durations(mean_durations(last_step()));
@@ -157,27 +157,18 @@ void Trainer::learn_durations() {
 }
 
 std::vector<std::vector<double>> Trainer::of_all_ranks(std::span<const double> values) const {
-  if (!is_split()) return {{values.begin(), values.end()}};
-  const auto count = static_cast<int64_t>(values.size());
-  std::vector<double> all(values.size() * static_cast<size_t>(rank_.world_size));
-  rank_.world().all_gather(ConstTensorView(values.data(), DType::f64, {count}),
-                           TensorView(all.data(), DType::f64, {count * rank_.world_size}));
-  std::vector<std::vector<double>> ranks;
-  for (auto from = all.begin(); from != all.end(); from += count) {
-    ranks.emplace_back(from, from + count);
-  }
-  return ranks;
+  return gather(has_others() ? &rank_.world() : nullptr, values);
 }
 
 schedule::CommitLog Trainer::last_step() const {
   const std::array<double, 1> own_count{static_cast<double>(executor_.log().size())};
   size_t most = 0;
-  for (const auto& count : of_all_ranks(own_count)) {
+  for (const auto& count : gather(groups_.pipeline(), own_count)) {
     most = std::max(most, static_cast<size_t>(count[0]));
   }
   const RankLog own{.start = executor_.log_start(), .entries = executor_.log()};
   std::vector<RankLog> ranks;
-  for (const std::vector<double>& packed : of_all_ranks(pack(own, most))) {
+  for (const std::vector<double>& packed : gather(groups_.pipeline(), pack(own, most))) {
     ranks.push_back(unpack(packed));
   }
   return join(setup_.stages(), executor_.num_microbatches(), ranks);
@@ -205,7 +196,7 @@ void Trainer::enqueue_gradients() {
   const auto mean =
       config_.per_token_loss ? pipeline::LossMean::tokens : pipeline::LossMean::microbatches;
   // The logs of all ranks count from one moment.
-  if (is_split()) rank_.world().barrier();
+  if (has_others()) rank_.world().barrier();
   if (config_.timing_log_level < 2) {
     executor_.enqueue_step(*train_source_, optimizer_.loss_scale(), mean);
   } else {
@@ -255,7 +246,8 @@ void Trainer::check_finite(const IterationResult& result) const {
 }
 
 model::LossSum Trainer::evaluate(const data::Dataset& dataset, int64_t consumed_samples) {
-  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model);
+  BatchSource source(dataset, sampler_config(dataset.size()), shape_, config_.model,
+                     groups_.replica());
   const BatchSize batch = batches_.full();
   model::LossSum total;
   for (int64_t i = 0; i < config_.eval_iters; ++i) {
@@ -269,7 +261,7 @@ data::SamplerConfig Trainer::sampler_config(int64_t total_samples) const {
   return {.type = config_.dataloader_type,
           .total_samples = total_samples,
           .micro_batch_size = config_.micro_batch_size,
-          .data_parallel_size = 1,
+          .data_parallel_size = config_.pipeline.num_replicas,
           .data_sharding = config_.data_sharding};
 }
 

@@ -19,6 +19,7 @@
 #include "weft/schedule/commit_log.hpp"
 #include "weft/train/batch_source.hpp"
 #include "weft/train/pipeline_setup.hpp"
+#include "weft/train/rank_groups.hpp"
 #include "weft/train/train_config.hpp"
 
 namespace weft::train {
@@ -76,9 +77,12 @@ class Trainer {
   /// `values` of every rank, by rank. Collective; all pass equally many.
   std::vector<std::vector<double>> of_all_ranks(std::span<const double> values) const;
   bool is_first_rank() const { return rank_.is_first(); }
-  /// The ranks of the run; null where there is one.
-  comm::Communicator* ranks() const { return is_split() ? &rank_.world() : nullptr; }
-  /// What all ranks did in the last iteration, in microseconds since it began. Collective.
+  /// The ranks that hold this rank's model together; null where one does.
+  comm::Communicator* model_ranks() const { return groups_.pipeline(); }
+  /// Whether this rank's copy of the model is the one that is saved.
+  bool is_saved() const { return groups_.replica() == 0; }
+  /// What the ranks of this rank's pipeline did in the last iteration, in microseconds since it
+  /// began. Collective.
   schedule::CommitLog last_step() const;
   const PipelineSetup& pipeline() const { return setup_; }
 
@@ -88,11 +92,10 @@ class Trainer {
   size_t planned_bytes() const { return memory_.size_bytes() + buffer_bytes_; }
 
  private:
-  bool is_split() const { return setup_.stages().num_ranks > 1; }
-  static pipeline::PipelinePlace place_of(const PipelineSetup& setup,
-                                          const comm::RankContext& rank);
+  bool has_others() const { return config_.pipeline.world_size() > 1; }
+  int64_t stage_rank() const { return groups_.pipeline_rank(); }
   pipeline::StepPlan first_plan() const;
-  optim::ModelRanks model_ranks() const;
+  optim::ModelRanks optimizer_ranks() const;
   /// Adds both ends' gradients of a tied table that two ranks hold.
   void join_tied_gradients();
   /// The loss that one rank knows, on all.
@@ -101,7 +104,7 @@ class Trainer {
   void learn_durations();
   void set_plan(int64_t num_microbatches);
   int64_t num_microbatches(const BatchSize& batch) const {
-    return batch.run / config_.micro_batch_size;
+    return batch.run / config_.samples_per_microbatch();
   }
   class PartTimer;
   void enqueue_gradients();
@@ -113,6 +116,7 @@ class Trainer {
   TrainConfig config_;
   comm::RankContext rank_;
   PipelineSetup setup_;
+  RankGroups groups_;
   std::vector<parallel::StageLayers> parts_;
   pipeline::StepPlan evaluation_plan_;
   model::MicrobatchShape shape_;
@@ -125,7 +129,6 @@ class Trainer {
   model::ParameterSet parameters_;
   model::RankModel model_;
   pipeline::Executor executor_;
-  std::optional<comm::Communicator> tied_ranks_;  ///< the two that hold a tied table
   optim::Optimizer optimizer_;
   checkpoint::TrainState state_;
   observe::Timers timers_;

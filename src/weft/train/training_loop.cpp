@@ -296,8 +296,12 @@ void TrainingLoop::save() {
   state.seed = config_.seed;
   state.model = to_json(record_);
   state.schedule = to_json(trainer_.schedule());
-  checkpoint::save_model(config_.save, std::move(state), trainer_.parameters(),
-                         config_.no_save_optim ? nullptr : &trainer_.optimizer(), trainer_.ranks());
+  // Replicas hold the same bits.
+  if (trainer_.is_saved()) {
+    checkpoint::save_model(config_.save, std::move(state), trainer_.parameters(),
+                           config_.no_save_optim ? nullptr : &trainer_.optimizer(),
+                           trainer_.model_ranks());
+  }
   saved_iteration_ = iteration();
   print(saved_line(iteration(), config_.save, {}));
   if (observers_.progress_log != nullptr) log_progress();
