@@ -28,6 +28,7 @@ void add_tokenizer(Command app, Program& program);
 void add_data(Command app, Program& program);
 void add_generate(Command app, Program& program);
 void add_simulate(Command app, Program& program);
+void add_plan(Command app, Program& program);
 void add_explain(Command app, Program& program);
 void add_bench(Command app, Program& program);
 void add_config(Command app, Program& program);

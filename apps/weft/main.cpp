@@ -32,7 +32,7 @@ int take_option_words(std::span<char*> words, weft::app::Program& program) {
     return i < words.size() && words[i] == text;
   };
   size_t kept = words.size();
-  if (is(1, "pretrain")) kept = 2;
+  if (is(1, "pretrain") || is(1, "plan")) kept = 2;
   if (is(1, "config") && is(2, "show")) kept = 3;
   if (is(1, "bench") &&
       (is(2, "train") || is(2, "gemm") || is(2, "kernels") || is(2, "pipeline"))) {
@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
   weft::app::add_data(root, program);
   weft::app::add_generate(root, program);
   weft::app::add_simulate(root, program);
+  weft::app::add_plan(root, program);
   weft::app::add_explain(root, program);
   weft::app::add_bench(root, program);
   weft::app::add_launch(root, program);

@@ -9,8 +9,6 @@
 
 namespace weft::app {
 
-namespace {
-
 using schedule::CostModel;
 
 void set_costs(const std::string& text, CostModel& model) {
@@ -30,6 +28,8 @@ void set_costs(const std::string& text, CostModel& model) {
   model.backward_input = cost(parts[1]);
   model.backward_weight = cost(parts[2]);
 }
+
+namespace {
 
 void set_slow_ranks(const std::vector<std::string>& texts, CostModel& model) {
   if (!texts.empty()) model.rank_slowdown.assign(static_cast<size_t>(model.num_ranks), 1);

@@ -255,6 +255,14 @@ schedule::PolicyFactory PipelineSetup::policy(const std::string& wanted,
   return [list](int64_t) { return std::make_unique<schedule::ListPolicy>(list); };
 }
 
+schedule::Simulation PipelineSetup::simulate() const {
+  const int64_t microbatches = full_microbatches();
+  const pipeline::StepPlan step = plan(0, microbatches);
+  const auto tasks = graph(microbatches, durations_);
+  if (!step.dynamic) return schedule::simulate(*tasks, step.order);
+  return schedule::simulate(*tasks, step.dynamic->policy, {.cap = step.dynamic->cap});
+}
+
 pipeline::StepPlan PipelineSetup::evaluation_plan(int64_t rank) const {
   const int64_t microbatches = full_microbatches();
   if (!is_dynamic()) return plan(rank, microbatches);

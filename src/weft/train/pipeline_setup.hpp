@@ -44,6 +44,8 @@ class PipelineSetup {
 
   /// How `rank` runs a step of that many microbatches. Throws as the constructor does.
   pipeline::StepPlan plan(int64_t rank, int64_t num_microbatches) const;
+  /// A step of the full batch in the reference model, with the plan's durations.
+  schedule::Simulation simulate() const;
   /// How `rank` runs an evaluation's forwards, the same whatever was measured.
   pipeline::StepPlan evaluation_plan(int64_t rank) const;
   /// The most slots that any step or evaluation of the run needs.
