@@ -41,7 +41,8 @@ std::vector<std::string> with_world_size(std::vector<std::string> words,
 /// One process speaks for all: what is wrong with the options is wrong in each of them.
 bool is_first_process(const comm::Launch& launch) {
   return std::ranges::none_of(launch.variables, [](const comm::LaunchVariable& variable) {
-    return (variable.name == "OMPI_COMM_WORLD_RANK" || variable.name == "PMI_RANK") &&
+    return (variable.name == "OMPI_COMM_WORLD_RANK" || variable.name == "PMIX_RANK" ||
+            variable.name == "PMI_RANK") &&
            variable.value != "0";
   });
 }

@@ -3,7 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <latch>
+#include <thread>
+
 #include "weft/base/error.hpp"
+#include "weft/comm/endpoint.hpp"
+#include "weft/comm/thread_world.hpp"
 
 namespace weft::comm {
 namespace {
@@ -20,6 +26,26 @@ TEST(HangReport, BlamesTheRankThatWaitsForNobody) {
       hang_report({waiting(0, 1, "barrier #3 of group world"), waiting(1, 2, "x"), RankReport{2}});
   EXPECT_THAT(text, StartsWith("no progress for 2.5 s: rank 2 owes rank 1 x, and is computing\n"));
   EXPECT_THAT(text, HasSubstr("\n    2.5 s for rank 1: barrier #3 of group world"));
+}
+
+TEST(HangReport, NotesThatAreTakenBackRunNoMore) {
+  RecordingLogger logger;
+  ThreadWorld world(logger, 1);
+  world.run(1, [](RankContext& rank) {
+    std::latch began(1);
+    std::atomic<bool> runs = false;
+    rank.endpoint->set_notes([&] {
+      runs = true;
+      began.count_down();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      runs = false;
+      return std::vector<std::string>{"a note"};
+    });
+    std::jthread reporter([&] { EXPECT_EQ(rank.endpoint->report().notes.size(), 1U); });
+    began.wait();
+    rank.endpoint->set_notes({});
+    EXPECT_FALSE(runs);
+  });
 }
 
 TEST(HangReport, BlamesTheRankThatDoesNotAnswer) {

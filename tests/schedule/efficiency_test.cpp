@@ -21,5 +21,15 @@ TEST(Efficiency, CountsIdleTimeAndTheDistanceFromTheBound) {
   EXPECT_DOUBLE_EQ(figures.gap(), 64.0 / 60.0 - 1.0);
 }
 
+TEST(Efficiency, TasksThatOverlapTheirInputsLeaveNoNegativeGap) {
+  // Rank 1 has begun before rank 0 noted the end of what it sent.
+  const CommitLog log{
+      .stages = {Mapping::loop, 2, 1},
+      .num_microbatches = 1,
+      .ranks = {{{{TaskKind::forward, 0, 0}, 0, 0, 10}, {{TaskKind::backward, 0, 0}, 37, 37, 57}},
+                {{{TaskKind::forward, 0, 0}, 9, 9, 19}, {{TaskKind::backward, 0, 0}, 19, 19, 39}}}};
+  EXPECT_EQ(efficiency(log).gap(), 0);
+}
+
 }  // namespace
 }  // namespace weft::schedule

@@ -119,7 +119,8 @@ TEST(PipelineSetup, WhatDoesNotFitTheScheduleNamesTheFlag) {
     const PipelineSetup setup(config);
     ADD_FAILURE() << "an unknown schedule was taken";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("no schedule has this name (got fastest"));
+    EXPECT_THAT(error.what(),
+                HasSubstr("--pipeline-schedule: no schedule has this name (got fastest"));
   }
 }
 

@@ -45,7 +45,9 @@ void DelayLine::run() {
     }
     const auto first = held_.begin();
     if (first->first > Clock::now()) {
-      changed_.wait_until(lock, first->first);
+      // A copy: the list may change while this waits.
+      const auto until = first->first;
+      changed_.wait_until(lock, until);
       continue;
     }
     OutgoingMessage message = std::move(first->second);

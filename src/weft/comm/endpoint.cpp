@@ -222,7 +222,7 @@ void Endpoint::set_ended() {
 void Endpoint::flush_delays() { delay_line_.reset(); }
 
 void Endpoint::set_notes(std::function<std::vector<std::string>()> notes) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(notes_mutex_);
   notes_ = std::move(notes);
 }
 

@@ -114,7 +114,7 @@ class Endpoint {
                  double seconds) const;
 
   /// Lines for the hang report from the layers above: current task, ready set. Called from any
-  /// thread, without the endpoint's lock.
+  /// thread, without the endpoint's lock; once this has returned the notes of before run no more.
   void set_notes(std::function<std::vector<std::string>()> notes);
 
   static constexpr int64_t kEagerBytes = 2048;
@@ -185,6 +185,7 @@ class Endpoint {
   int64_t step_ = 0;
   std::exception_ptr failure_;
   bool ended_ = false;
+  mutable std::mutex notes_mutex_;  ///< held while notes_ runs
   std::function<std::vector<std::string>()> notes_;
   std::unique_ptr<DelayLine> delay_line_;  // last: its thread uses the rest
 };

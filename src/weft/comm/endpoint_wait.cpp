@@ -157,7 +157,6 @@ std::string Endpoint::name_of(const MessageHeader& header) const {
 RankReport Endpoint::report() const {
   RankReport report;
   report.rank = rank();
-  std::function<std::vector<std::string>()> notes;
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
@@ -169,7 +168,6 @@ RankReport Endpoint::report() const {
       return describe(header, channel == channels_.end() ? "a channel that this rank does not have"
                                                          : channel->second);
     };
-    notes = notes_;
     report.ended = ended_;
     for (const Wait& wait : waits_) (*wait.debts)(report.debts, seconds(now - wait.since));
     mailbox_.for_each_unmatched([&](const MessageHeader& header) {
@@ -188,7 +186,8 @@ RankReport Endpoint::report() const {
                                           text(record.header), state));
     }
   }
-  if (notes) report.notes = notes();
+  const std::lock_guard lock(notes_mutex_);
+  if (notes_) report.notes = notes_();
   return report;
 }
 

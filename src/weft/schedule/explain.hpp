@@ -51,7 +51,7 @@ struct Explanation {
 struct Efficiency {
   double makespan = 0;
   double bubble = 0;  ///< 1 - mean work of a rank / makespan
-  double bound = 0;   ///< lower bound for the measured durations, without latencies
+  double bound = 0;   ///< lower bound for the measured durations, without latencies; <= makespan
 
   /// makespan / bound - 1
   double gap() const { return bound > 0 ? makespan / bound - 1 : 0; }

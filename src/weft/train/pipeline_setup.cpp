@@ -88,10 +88,18 @@ StageMap stages_of_file(const PipelineConfig& config, const PipelineSchedule& or
   return stages;
 }
 
+const schedule::StaticSchedule& find_static(const std::string& wanted) {
+  try {
+    return schedule::static_schedule(wanted);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("--pipeline-schedule: {}", error.what()), error.hint());
+  }
+}
+
 StageMap stages_of_static(const PipelineConfig& config) {
   const auto asked = asked_chunks(config);
   const std::string wanted = static_name(config, asked.value_or(1));
-  const schedule::StaticSchedule& named = schedule::static_schedule(wanted);
+  const schedule::StaticSchedule& named = find_static(wanted);
   const int64_t chunks = named.num_chunks(asked.value_or(1));
   if (asked && *asked != chunks) {
     fail_with_hint(ErrorKind::usage, kChunkFlags,
