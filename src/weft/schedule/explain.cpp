@@ -237,7 +237,7 @@ Efficiency efficiency(const CommitLog& log) {
   result.makespan = log.makespan();
   const double capacity = result.makespan * static_cast<double>(log.ranks.size());
   result.bubble = capacity > 0 ? 1 - work / capacity : 0;
-  // A task's end is noted after its message has left: a task of another rank may have begun.
+  // Clocks of several machines agree only roughly.
   result.bound = std::min(makespan_bounds(graph).largest(), result.makespan);
   return result;
 }
