@@ -20,8 +20,6 @@ struct RankContext {
 
   /// The rank that writes what is said once for all ranks.
   bool is_first() const { return rank == 0; }
-  /// The rank that writes the iteration lines, as in Megatron.
-  bool is_last() const { return rank == world_size - 1; }
 
   /// Collectives among all ranks of the world.
   Communicator& world() const {

@@ -9,7 +9,6 @@
 #include "weft/model/gpt_parameters.hpp"
 #include "weft/optim/schedule.hpp"
 #include "weft/train/batch_source.hpp"
-#include "weft/train/memory_plan.hpp"
 #include "weft/train/rank_log.hpp"
 
 namespace weft::train {
@@ -72,9 +71,8 @@ Trainer::Trainer(const TrainConfig& config, const data::Datasets& datasets,
       batches_(config.batch_schedule()),
       device_(device),
       stream_(device.make_stream()),
-      buffer_bytes_(static_cast<size_t>(plan_memory(config, stream_, stage_rank()).buffer_bytes)),
-      memory_(static_cast<size_t>(plan_memory(config, stream_, stage_rank()).block()),
-              device_.memory()),
+      plan_(plan_memory(config, stream_, stage_rank())),
+      memory_(static_cast<size_t>(plan_.block()), device_.memory()),
       parameters_(initial_parameters(config, parts_, memory_, stream_)),
       model_(stream_, config.model, parts_, shape_, setup_.backward_mode(), parameters_,
              {.hidden = config.model.hidden_dropout,

@@ -18,6 +18,7 @@
 #include "weft/pipeline/executor.hpp"
 #include "weft/schedule/commit_log.hpp"
 #include "weft/train/batch_source.hpp"
+#include "weft/train/memory_plan.hpp"
 #include "weft/train/pipeline_setup.hpp"
 #include "weft/train/rank_groups.hpp"
 #include "weft/train/train_config.hpp"
@@ -88,8 +89,8 @@ class Trainer {
 
   /// Memory of the process, or what is in use on the run's GPU, which never falls during a run.
   ProcessMemory memory_in_use() const;
-  /// Bytes of the one block of memory that the run holds from start to end.
-  size_t planned_bytes() const { return memory_.size_bytes() + buffer_bytes_; }
+  /// Bytes that the rank holds from start to end: one block, and the buffers of what travels.
+  size_t planned_bytes() const { return static_cast<size_t>(plan_.total()); }
 
  private:
   bool has_others() const { return config_.pipeline.world_size() > 1; }
@@ -124,7 +125,7 @@ class Trainer {
   std::optional<BatchSource> train_source_;  ///< empty without training data
   ComputeDevice device_;
   mutable Stream stream_;
-  size_t buffer_bytes_;
+  MemoryPlan plan_;
   PlannedMemory memory_;
   model::ParameterSet parameters_;
   model::RankModel model_;
